@@ -1,0 +1,3 @@
+//! What outlives the page: weights as bytes.
+
+pub mod safetensors;

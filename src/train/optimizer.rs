@@ -1,0 +1,165 @@
+//! SGD with momentum and Adam, over Burn's, with their state keyed by PyTorch's parameter names.
+//!
+//! Burn's `ModuleOptimizer` keys its state by random parameter ids and reads it back with blocking
+//! calls, which panic in a browser (Burn 0.22.1). So the bare optimizers are called here, parameter
+//! by parameter, on the flattened tensors; the state is then a plain list of vectors.
+
+use std::collections::BTreeMap;
+
+use burn::optim::momentum::{Momentum, MomentumConfig, MomentumState};
+use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer as _};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+
+use super::config::{OptimizerKind, TrainConfig};
+use crate::device;
+use crate::error::{Error, Result};
+use crate::model::{Net, ParameterMap};
+use crate::store::safetensors::NamedTensor;
+
+/// An optimizer and its state.
+#[derive(Clone)]
+pub struct Optimizer {
+    rule: Rule,
+    state: BTreeMap<String, State>,
+}
+
+#[derive(Clone)]
+enum Rule {
+    Sgd(Momentum),
+    Adam(Adam),
+}
+
+/// State of one parameter. Tensors are flat, `[N]`, in the order of Burn's layout.
+#[derive(Clone)]
+enum State {
+    Sgd { velocity: Tensor<1> },
+    Adam(AdaptiveMomentumState<1>),
+}
+
+impl Optimizer {
+    /// A fresh optimizer, with PyTorch's constants where Burn's defaults differ: no dampening of
+    /// the momentum (Burn: 0.1), Adam's epsilon 1e-8 (Burn: 1e-5).
+    #[must_use]
+    pub fn new(config: &TrainConfig) -> Self {
+        let rule = match config.optimizer {
+            OptimizerKind::Sgd => Rule::Sgd(Momentum::new(
+                &MomentumConfig::new().with_momentum(config.momentum).with_dampening(0.0),
+            )),
+            OptimizerKind::Adam => Rule::Adam(AdamConfig::new().with_epsilon(1e-8).build()),
+        };
+        Self { rule, state: BTreeMap::new() }
+    }
+
+    /// Changes every parameter of `net` by its gradient.
+    pub fn step(&mut self, net: &mut Net, gradients: &mut Gradients, learning_rate: f64) {
+        net.map(&mut Update { optimizer: self, gradients, learning_rate });
+    }
+
+    fn update(&mut self, name: &str, learning_rate: f64, value: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
+        let state = self.state.remove(name);
+        let (value, state) = match (&self.rule, state) {
+            (Rule::Sgd(momentum), state) => {
+                let state = match state {
+                    Some(State::Sgd { velocity }) => Some(MomentumState::new(velocity)),
+                    _ => None,
+                };
+                // Without Nesterov's term, what Burn gives as the gradient is the velocity.
+                let (velocity, _) = momentum.transform(gradient, state);
+                (value - velocity.clone().mul_scalar(learning_rate), State::Sgd { velocity })
+            }
+            (Rule::Adam(adam), state) => {
+                let state = match state {
+                    Some(State::Adam(state)) => Some(AdamState::new(state)),
+                    _ => None,
+                };
+                let (value, state) = adam.step(learning_rate, value, gradient, state);
+                (value, State::Adam(state.expect("Adam always has a state").momentum))
+            }
+        };
+        self.state.insert(name.into(), state);
+        value
+    }
+
+    /// The state read back: `velocity/NAME`, or `moment_1/NAME` and `moment_2/NAME`; and the number
+    /// of Adam's steps.
+    ///
+    /// # Errors
+    /// [`Error::DeviceFailed`] when the device failed.
+    pub async fn tensors(&self) -> Result<(Vec<NamedTensor>, usize)> {
+        let mut names = Vec::new();
+        let mut tensors = Vec::new();
+        let mut time = 0;
+        for (name, state) in &self.state {
+            match state {
+                State::Sgd { velocity } => {
+                    names.push(format!("velocity/{name}"));
+                    tensors.push(velocity.clone());
+                }
+                State::Adam(state) => {
+                    time = state.time;
+                    names.push(format!("moment_1/{name}"));
+                    tensors.push(state.moment_1.clone());
+                    names.push(format!("moment_2/{name}"));
+                    tensors.push(state.moment_2.clone());
+                }
+            }
+        }
+        let values = device::read(tensors).await?;
+        let tensors = names
+            .into_iter()
+            .zip(values)
+            .map(|(name, values)| NamedTensor { name, shape: vec![values.len()], values })
+            .collect();
+        Ok((tensors, time))
+    }
+
+    /// Takes over a state that [`Optimizer::tensors`] gave; `sizes` has each parameter's length.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointInvalid`] when a tensor is missing or has another length.
+    pub fn restore(
+        &mut self,
+        tensors: &[NamedTensor],
+        time: usize,
+        sizes: &[(String, usize)],
+        device: &Device,
+    ) -> Result<()> {
+        let find = |key: String, size: usize| {
+            let tensor = tensors.iter().find(|t| t.name == key && t.values.len() == size);
+            let tensor = tensor.ok_or_else(|| Error::CheckpointInvalid {
+                reason: format!("the optimizer's {key} is missing or not {size} long"),
+            })?;
+            Ok::<_, Error>(Tensor::<1>::from_data(TensorData::new(tensor.values.clone(), [size]), device))
+        };
+        let mut state = BTreeMap::new();
+        for (name, size) in sizes {
+            let of_this = match &self.rule {
+                Rule::Sgd(_) => State::Sgd { velocity: find(format!("velocity/{name}"), *size)? },
+                Rule::Adam(_) => State::Adam(AdaptiveMomentumState::new(
+                    time,
+                    find(format!("moment_1/{name}"), *size)?,
+                    find(format!("moment_2/{name}"), *size)?,
+                )),
+            };
+            state.insert(name.clone(), of_this);
+        }
+        self.state = state;
+        Ok(())
+    }
+}
+
+struct Update<'a> {
+    optimizer: &'a mut Optimizer,
+    gradients: &'a mut Gradients,
+    learning_rate: f64,
+}
+
+impl ParameterMap for Update<'_> {
+    fn map<const D: usize>(&mut self, name: &str, value: Tensor<D>) -> Tensor<D> {
+        let Some(gradient) = value.grad_remove(self.gradients) else { return value };
+        let shape = value.shape();
+        let flat = value.without_autodiff().flatten(0, D - 1);
+        let flat = self.optimizer.update(name, self.learning_rate, flat, gradient.flatten(0, D - 1));
+        flat.reshape(shape).autodiff().require_grad()
+    }
+}

@@ -1,0 +1,195 @@
+//! One net, one optimizer, one step at a time.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::config::TrainConfig;
+use super::loss::cross_entropy;
+use super::optimizer::Optimizer;
+use crate::error::{Error, Result};
+use crate::model::{ModelSpec, Net};
+use crate::store::safetensors::NamedTensor;
+
+/// A batch on a device.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// `[B, 1, 28, 28]` f32, normalised.
+    pub images: Tensor<4>,
+    /// `[B]` int.
+    pub labels: Tensor<1, Int>,
+}
+
+impl Batch {
+    /// Puts images and their labels onto a device.
+    ///
+    /// # Shapes
+    /// - `images`: `[B, 784]` f32, normalised, row-major
+    /// - `labels`: `[B]`, each in `0..10`
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::WrongLength`] or [`Error::LabelOutOfRange`].
+    pub fn new(images: Vec<f32>, labels: &[u8], device: &Device) -> Result<Self> {
+        let count = labels.len();
+        if let Some((index, &label)) = labels.iter().enumerate().find(|&(_, &label)| label >= 10) {
+            return Err(Error::LabelOutOfRange { index, label, classes: 10 });
+        }
+        let images = images_on(images, device)?;
+        if images.dims()[0] != count {
+            return Err(Error::LengthMismatch { images: images.dims()[0], labels: count });
+        }
+        let labels: Vec<i32> = labels.iter().map(|&label| i32::from(label)).collect();
+        Ok(Self { images, labels: Tensor::from_data(TensorData::new(labels, [count]), device) })
+    }
+}
+
+/// Puts images onto a device.
+///
+/// # Shapes
+/// - `images`: `[B, 784]` f32, normalised, row-major
+/// - output: `[B, 1, 28, 28]`
+///
+/// # Errors
+/// [`Error::Empty`] or [`Error::WrongLength`].
+pub fn images_on(images: Vec<f32>, device: &Device) -> Result<Tensor<4>> {
+    let count = images.len() / 784;
+    if count == 0 {
+        return Err(Error::Empty { what: "batch" });
+    }
+    if images.len() != count * 784 {
+        return Err(Error::WrongLength { what: "images", expected: count * 784, got: images.len() });
+    }
+    Ok(Tensor::from_data(TensorData::new(images, [count, 1, 28, 28]), device))
+}
+
+/// What a step changes: a handle on it is cheap to keep, since tensors are shared.
+#[derive(Clone)]
+struct State {
+    net: Net,
+    optimizer: Optimizer,
+}
+
+/// Trains a net.
+pub struct Trainer {
+    state: State,
+    good: Option<State>,
+    config: TrainConfig,
+    /// Plain device; the net's parameters live on its autodiff twin.
+    device: Device,
+}
+
+impl Trainer {
+    /// A trainer with fresh weights.
+    ///
+    /// # Errors
+    /// Those of [`TrainConfig::validate`] and [`Net::init`].
+    pub fn new(spec: &ModelSpec, config: TrainConfig, device: &Device) -> Result<Self> {
+        config.validate()?;
+        let device = device.clone().without_autodiff();
+        let net = Net::init(spec, config.seed, &device.clone().autodiff())?;
+        let optimizer = Optimizer::new(&config);
+        Ok(Self { state: State { net, optimizer }, good: None, config, device })
+    }
+
+    /// One step on one batch.
+    ///
+    /// # Shapes
+    /// - output: `[1]` f32, the batch's mean loss before the step; it stays on the device
+    pub fn step(&mut self, batch: &Batch) -> Tensor<1> {
+        let State { net, optimizer } = &mut self.state;
+        let loss = cross_entropy(net.forward(batch.images.clone()), batch.labels.clone());
+        let mut gradients = loss.backward();
+        optimizer.step(net, &mut gradients, self.config.learning_rate);
+        loss.without_autodiff()
+    }
+
+    /// The net as it is now.
+    #[must_use]
+    pub fn net(&self) -> &Net {
+        &self.state.net
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The device that trains.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Changes the learning rate from the next step on.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`].
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
+        super::config::validate_learning_rate(learning_rate)?;
+        self.config.learning_rate = learning_rate;
+        Ok(())
+    }
+
+    /// Remembers the present state, to be given to [`Trainer::keep`] once it has shown itself good.
+    fn snapshot(&self) -> State {
+        self.state.clone()
+    }
+
+    /// Runs `steps`, then says whether every loss was finite. The weights from before the last
+    /// good call are kept, since a loss shows only what the weights before its step were worth.
+    ///
+    /// # Errors
+    /// [`Error::DeviceFailed`] when the losses cannot be read.
+    pub async fn steps(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Vec<f32>> {
+        let before = self.snapshot();
+        let mut losses = Vec::new();
+        for batch in batches {
+            losses.push(self.step(&batch?));
+        }
+        if losses.is_empty() {
+            return Ok(Vec::new());
+        }
+        let losses = crate::device::read(vec![Tensor::cat(losses, 0)]).await?.remove(0);
+        if losses.iter().all(|loss| loss.is_finite()) {
+            self.good = Some(before);
+        } else {
+            self.state = self.good.clone().unwrap_or(before);
+        }
+        Ok(losses)
+    }
+
+    /// Puts other weights into the net and forgets the optimizer's state.
+    ///
+    /// # Errors
+    /// Those of [`Net::from_tensors`]; then nothing has changed.
+    pub fn load(&mut self, tensors: &[NamedTensor]) -> Result<()> {
+        let device = self.device.clone().autodiff();
+        let net = Net::from_tensors(self.state.net.spec(), tensors, &device)?;
+        self.state = State { net, optimizer: Optimizer::new(&self.config) };
+        self.good = None;
+        Ok(())
+    }
+
+    /// The optimizer's state and Adam's count of steps, read back.
+    ///
+    /// # Errors
+    /// [`Error::DeviceFailed`].
+    pub async fn optimizer_tensors(&self) -> Result<(Vec<NamedTensor>, usize)> {
+        self.state.optimizer.tensors().await
+    }
+
+    /// Takes over an optimizer's state.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointInvalid`]; then the optimizer is as it was.
+    pub fn restore_optimizer(&mut self, tensors: &[NamedTensor], time: usize) -> Result<()> {
+        let sizes: Vec<_> = self
+            .state
+            .net
+            .spec()
+            .parameters()
+            .into_iter()
+            .map(|(name, shape)| (name, shape.iter().product()))
+            .collect();
+        self.state.optimizer.restore(tensors, time, &sizes, &self.device)
+    }
+}

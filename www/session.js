@@ -1,0 +1,668 @@
+// The page's side of both engines: picks the device, loads data, mirrors weights to the reader,
+// restores after a crash; and tells the store of it, as actions.
+
+import { adapterName, chooseDevice, probeAdapter } from "./adapter.js";
+import { Engine } from "./engine.js";
+import { CodedError, DEFAULT_CONFIG, SYNTHETIC, failureOf, only } from "./protocol.js";
+import { Reader, fetchShipped } from "./reader.js";
+
+export { latestWins } from "./reader.js";
+
+/**
+ * @typedef {import("./protocol.js").AnyEvent} AnyEvent
+ * @typedef {import("./protocol.js").Config} Config
+ * @typedef {import("./protocol.js").Device} Device
+ * @typedef {import("./protocol.js").LookInput} LookInput
+ * @typedef {import("./protocol.js").SamplesQuery} SamplesQuery
+ * @typedef {import("./protocol.js").SavedRun} SavedRun
+ * @typedef {import("./protocol.js").Source} Source
+ * @typedef {import("./protocol.js").SplitName} SplitName
+ *
+ * @typedef {object} SessionOptions
+ * @property {(action:any)=>void} dispatch
+ * @property {()=>any} [getState]
+ * @property {URLSearchParams|Record<string,string>} [params]  `device` forces one.
+ * @property {typeof Engine} [EngineClass]  Tests put their own, as the two below.
+ * @property {typeof fetch} [fetching]
+ * @property {typeof probeAdapter} [probe]
+ */
+
+/** Two crashes within this are no accident. */
+const CRASH_WINDOW_MS = 60_000;
+const CELL_COUNT = 60;
+/** Larger than any weights of this net. */
+const WEIGHTS_LIMIT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Makes the session and starts both engines behind it; `ready` and `settled` say when.
+ * @param {SessionOptions} options
+ */
+export async function createSession(options) {
+  const session = new Session(options);
+  void session.boot();
+  return session;
+}
+
+export class Session {
+  #dispatch;
+  #getState;
+  #forced;
+  #probe;
+  #fetching;
+  #reader;
+  #trainer;
+
+  /** @type {import("./adapter.js").Adapter|null} */
+  #adapter = null;
+  /** @type {Source|null} */
+  #source = null;
+  /** @type {SavedRun|null} */
+  #saved = null;
+  /** @type {Uint8Array|null} */
+  #shipped = null;
+  /** @type {Config} */
+  #config = DEFAULT_CONFIG;
+  /** The last checkpoint of the run, for a new engine after a crash. @type {Uint8Array|null} */
+  #checkpoint = null;
+  #training = false;
+  /** Whether the run is over, so that the next one begins anew. */
+  #over = false;
+  /** Whether the trainer holds what the page draws with. */
+  #trainerAnswers = false;
+  /** @type {AbortController|null} */
+  #load = null;
+  #crashedAtMs = -Infinity;
+  /** @type {Promise<void>|null} */
+  #recovering = null;
+
+  /** Resolves when the reader has answered for the first time. @type {Promise<void>} */
+  ready;
+  /** Resolves when the trainer is up and holds data. @type {Promise<void>} */
+  settled;
+  /** @type {()=>void} */
+  #setReady = () => {};
+  /** @type {()=>void} */
+  #setSettled = () => {};
+  /** @type {Promise<void>} */
+  #trainerUp;
+  /** @type {()=>void} */
+  #setTrainerUp = () => {};
+
+  /** @param {SessionOptions} options */
+  constructor({ dispatch, getState = () => null, params, EngineClass = Engine, fetching, probe = probeAdapter }) {
+    this.#dispatch = dispatch;
+    this.#getState = getState;
+    this.#forced = (params instanceof URLSearchParams ? params.get("device") : params?.device) ?? null;
+    this.#probe = probe;
+    this.#fetching = fetching;
+    this.#reader = new Reader({
+      EngineClass,
+      onLook: (look) => dispatch({ type: "look", look }),
+      onError: ({ code, message }) => this.#notice(code.startsWith("reader") ? "error" : "warning", code, message),
+    });
+    this.#trainer = new EngineClass({
+      role: "trainer",
+      device: "cpu",
+      onEvent: (event) => this.#onEvent(event),
+      onCrash: (error) => this.#onCrash(error),
+    });
+    this.ready = new Promise((resolve) => (this.#setReady = resolve));
+    this.settled = new Promise((resolve) => (this.#setSettled = resolve));
+    this.#trainerUp = new Promise((resolve) => (this.#setTrainerUp = resolve));
+  }
+
+  /** Starts the reader, then the trainer, then brings data. */
+  async boot() {
+    await this.#bootReader();
+    this.#setReady();
+    try {
+      this.#adapter = await this.#probe();
+      await this.#bootTrainer(chooseDevice(this.#adapter, this.#forced));
+      await this.#offerSaved();
+      await this.#bootData();
+    } catch (error) {
+      this.#device(null, `The training engine could not be started: ${failureOf(error).message}`, null);
+      this.#notice("error", failureOf(error).code, sentence(failureOf(error).message));
+      this.#setTrainerUp(); // who waits for it is told that it is not there
+    }
+    this.#setSettled();
+  }
+
+  // Drawing
+
+  /**
+   * Asks what a drawing is; the answer comes as an action. Of drawings that come too fast only the
+   * newest is answered.
+   * @param {LookInput} input
+   * @param {{target?:number|null}} [options]
+   */
+  look(input, { target = null } = {}) {
+    return this.#reader.look(input, target);
+  }
+
+  /**
+   * Asks what a sample is, and answers it to the caller alone.
+   * @param {Uint8Array} image
+   * @param {number|null} [target]
+   */
+  explainSample(image, target = null) {
+    return this.#reader.answer({ input: { image }, target });
+  }
+
+  // Data
+
+  /**
+   * @param {string} id
+   * @param {{mirrors?:boolean}} [options]
+   */
+  loadCatalog(id, { mirrors = false } = {}) {
+    return this.#use({ kind: "catalog", id, mirrors }, id);
+  }
+
+  loadSynthetic() {
+    return this.#use(SYNTHETIC, null);
+  }
+
+  /** @param {Iterable<File>} files */
+  loadFiles(files) {
+    const key = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+    return this.#use({ kind: "files", files: [...files], key }, null);
+  }
+
+  async cancelLoad() {
+    this.#load?.abort();
+  }
+
+  /** @param {SamplesQuery} query */
+  async samples(query) {
+    return only(await this.#execute({ type: "samples", ...query }), "samples");
+  }
+
+  /** @param {SplitName} split */
+  async statistics(split) {
+    return only(await this.#execute({ type: "statistics", split }), "statistics");
+  }
+
+  // Training
+
+  /**
+   * Sets up a new run with fresh weights.
+   * @param {Config} config
+   */
+  async configure(config) {
+    try {
+      await this.#halt();
+      await this.#configure(config);
+      return true;
+    } catch (error) {
+      throw this.#thrown(error);
+    }
+  }
+
+  async train() {
+    try {
+      await this.#trainerUp;
+      if (this.#over) await this.#configure(this.#config);
+      this.#offer(null);
+      this.#training = true;
+      await this.#trainer.train(true);
+      return true;
+    } catch (error) {
+      throw this.#thrown(error);
+    }
+  }
+
+  async pause() {
+    try {
+      await this.#halt();
+    } catch (error) {
+      throw this.#thrown(error);
+    }
+  }
+
+  /** Ends the run; what was learned goes on answering, and the next run begins anew. */
+  async stop() {
+    await this.pause();
+    this.#over = true;
+    this.#dispatch({ type: "training", running: false });
+  }
+
+  /** Drops what was learned: fresh weights to train, and the page's own to answer with. */
+  async reset() {
+    try {
+      await this.#halt();
+      await this.#configure(this.#getState()?.config ?? this.#config);
+      await this.#trainer.request({ type: "forget" });
+      this.#trainerAnswers = false;
+      if (this.#shipped) {
+        await this.#reader.useWeights(this.#shipped);
+        this.#weights("The page answers with the weights that came with it.");
+      }
+      return true;
+    } catch (error) {
+      throw this.#thrown(error);
+    }
+  }
+
+  /** @param {number} learningRate */
+  async setLearningRate(learningRate) {
+    try {
+      this.#told(await this.#execute({ type: "setLearningRate", learningRate }));
+      return true;
+    } catch (error) {
+      throw this.#thrown(error);
+    }
+  }
+
+  /** @param {SplitName} split */
+  async test(split) {
+    try {
+      this.#told(await this.#execute({ type: "test", split }));
+      if (!this.#training) await this.#trainer.train(true, "report");
+      return true;
+    } catch (error) {
+      throw this.#thrown(error);
+    }
+  }
+
+  /**
+   * @param {number} truth
+   * @param {number} predicted
+   */
+  async cell(truth, predicted) {
+    return only(await this.#execute({ type: "cell", truth, predicted, count: CELL_COUNT }), "cell");
+  }
+
+  // Weights and runs
+
+  /** Downloads the weights that the page answers with. */
+  async saveWeights() {
+    try {
+      const bytes = this.#trainerAnswers ? only(await this.#execute({ type: "exportWeights", half: false }), "weights").bytes : await this.#reader.exportWeights();
+      const url = URL.createObjectURL(new Blob([/** @type {BlobPart} */ (bytes)], { type: "application/octet-stream" }));
+      const link = Object.assign(document.createElement("a"), { href: url, download: "glassbox-weights.safetensors" });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(url), 60_000);
+      this.#weights("Saved as glassbox-weights.safetensors.");
+      return true;
+    } catch (error) {
+      throw this.#thrown(error);
+    }
+  }
+
+  /**
+   * Loads weights from a file, into the trainer first: it checks them before anything is replaced.
+   * @param {File} file
+   */
+  async loadWeights(file) {
+    try {
+      if (file.size > WEIGHTS_LIMIT_BYTES) throw new CodedError("file_too_large", `${file.name} has ${file.size} bytes; weights of this net take at most ${WEIGHTS_LIMIT_BYTES}`);
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      await this.#halt();
+      const { parameters } = only(await this.#execute({ type: "importWeights", bytes }), "weightsLoaded");
+      await this.#reader.useWeights(bytes);
+      this.#trainerAnswers = true;
+      this.#checkpoint = null;
+      this.#weights(`Loaded ${parameters.toLocaleString("en")} parameters from ${file.name}.`);
+      return true;
+    } catch (error) {
+      const { message } = failureOf(error);
+      this.#weights(`${file.name} was not loaded: ${message}`);
+      throw this.#thrown(error);
+    }
+  }
+
+  /** Goes on with the run that this browser kept. */
+  async continueRun() {
+    const saved = this.#saved;
+    if (!saved) return false;
+    try {
+      await this.#trainerUp;
+      await this.#halt();
+      if (!sameSource(this.#source, saved.source) && !(await this.#use(saved.source, null, false))) return false;
+      const events = await this.#trainer.request({ type: "continue" });
+      this.#over = saved.finished;
+      this.#checkpoint = null;
+      this.#told(events);
+      this.#offer(null);
+      if (!saved.finished) await this.train();
+      return true;
+    } catch (error) {
+      throw this.#thrown(error);
+    }
+  }
+
+  /** Drops the run that this browser kept. */
+  async discardRun() {
+    this.#offer(null);
+    await this.#trainer.request({ type: "forget" }).catch(() => {});
+  }
+
+  /** The crate's catalog of datasets. */
+  async catalog() {
+    await this.#trainerUp;
+    return only(await this.#trainer.request({ type: "catalog" }), "catalog").catalog;
+  }
+
+  /** Ends both engines. */
+  dispose() {
+    this.#load?.abort();
+    this.#reader.dispose();
+    this.#trainer.dispose();
+  }
+
+  // Start-up
+
+  async #bootReader() {
+    const shipped = fetchShipped(this.#fetching);
+    shipped.catch(() => {}); // told below
+    try {
+      const failure = await this.#reader.start(shipped);
+      if (failure) {
+        this.#notice("error", "weights_unavailable", `The weights that come with the page could not be loaded (${failureOf(failure).message}), so drawings are answered once you have trained.`);
+      } else {
+        this.#shipped = await shipped;
+        this.#weights("The page answers with the weights that came with it.");
+      }
+      this.#device(null, null, null);
+      mark("ready", "true");
+      this.#dispatch({ type: "ready" });
+    } catch (error) {
+      this.#notice("error", "reader_gone", `The engine could not be started: ${failureOf(error).message}. It needs a browser with WebAssembly SIMD.`);
+    }
+  }
+
+  /** @param {{device:Device, why:string|null}} choice */
+  async #bootTrainer({ device, why }) {
+    if (device === "gpu") {
+      try {
+        await this.#startTrainer("gpu", null);
+        return;
+      } catch (error) {
+        why = `The GPU could not be used, so training runs on the CPU: ${failureOf(error).message}`;
+      }
+    }
+    await this.#startTrainer("cpu", why);
+  }
+
+  /**
+   * @param {Device} device
+   * @param {string|null} why
+   */
+  async #startTrainer(device, why) {
+    const info = await this.#trainer.start(device);
+    if (device === "gpu" && info.parity && !info.parity.ok) {
+      this.#trainer.dispose();
+      throw new CodedError("device_unavailable", `its results differ from the CPU's (relative error ${info.parity.maxRelativeError.toExponential(1)})`);
+    }
+    mark("trainer", device);
+    this.#device(device, why, info.parity);
+    this.#setTrainerUp();
+  }
+
+  async #offerSaved() {
+    const { saved, elsewhere } = only(await this.#trainer.request({ type: "kept" }), "kept");
+    if (elsewhere) this.#notice("info", "second_tab", "Another tab of this page is training and keeps its run in this browser; this tab trains for itself.");
+    this.#offer(saved);
+  }
+
+  async #bootData() {
+    if (this.#load || this.#source) return; // the visitor was faster
+    const quiet = await this.#bring({ kind: "catalog", id: "mnist", mirrors: false }).then(
+      () => null,
+      (error) => failureOf(error),
+    );
+    if (!quiet) return;
+    if (this.#load || this.#source) return;
+    if (quiet.code !== "aborted") {
+      this.#notice("info", "synthetic_data", `MNIST is not on this site (${quiet.message}). Until you fetch it, the page trains on digits that it draws itself.`);
+    }
+    await this.#use(SYNTHETIC, null);
+  }
+
+  // Data
+
+  /**
+   * Loads data and sets up a new run on it. A failure is told, and what was there stays.
+   * @param {Source} source
+   * @param {string|null} retry  What a press on "retry" loads.
+   * @param {boolean} [configure]
+   */
+  async #use(source, retry, configure = true) {
+    try {
+      await this.#bring(source, configure);
+      return true;
+    } catch (error) {
+      const { code, message } = failureOf(error);
+      if (code !== "aborted") this.#dispatch({ type: "dataError", code, message, retry });
+      return false;
+    }
+  }
+
+  /**
+   * @param {Source} source
+   * @param {boolean} [configure]
+   */
+  async #bring(source, configure = true) {
+    this.#load?.abort();
+    const load = new AbortController();
+    this.#load = load;
+    try {
+      await this.#trainerUp;
+      await this.#halt();
+      const what = source.kind === "catalog" ? source.id : source.kind === "synthetic" ? "synthetic digits" : "your files";
+      this.#dispatch({ type: "loading", what, receivedBytes: 0, totalBytes: 0 });
+      const events = await this.#trainer.request({ type: "load", source }, { signal: load.signal });
+      const dataset = only(events, "dataset");
+      this.#source = source;
+      this.#dispatch({ type: "dataset", dataset });
+      mark("data", dataset.id);
+      this.#checkpoint = null;
+      if (configure) await this.#configure(this.#getState()?.config ?? this.#config);
+    } finally {
+      if (this.#load === load) {
+        this.#load = null;
+        this.#dispatch({ type: "loading", what: null });
+      }
+    }
+  }
+
+  // The trainer
+
+  /** @param {import("./protocol.js").Command} command */
+  async #execute(command) {
+    await this.#trainerUp;
+    return this.#trainer.execute(command);
+  }
+
+  /** @param {Config} config */
+  async #configure(config) {
+    this.#told(await this.#execute({ type: "configure", config }));
+    this.#config = config;
+    this.#checkpoint = null;
+    this.#over = false;
+  }
+
+  /** Stops the trainer's loop, with its last weights handed out. */
+  async #halt() {
+    if (!this.#training) return;
+    this.#training = false;
+    await this.#trainer.train(false);
+  }
+
+  /** @param {AnyEvent[]} events */
+  #told(events) {
+    for (const event of events) this.#onEvent(event);
+  }
+
+  /** @param {AnyEvent} event */
+  #onEvent(event) {
+    switch (event.type) {
+      case "run": {
+        const { type, ...run } = event;
+        this.#config = run.config;
+        this.#dispatch({ type, run });
+        break;
+      }
+      case "progress": {
+        const { type, ...progress } = event;
+        this.#dispatch({ type, progress });
+        break;
+      }
+      case "report": {
+        const { type, ...report } = event;
+        this.#dispatch({ type, report });
+        break;
+      }
+      case "loading":
+        if (this.#load) this.#dispatch(event);
+        break;
+      case "weights":
+        void this.#mirror(event.bytes);
+        break;
+      case "checkpoint":
+        this.#checkpoint = event.bytes;
+        break;
+      case "training":
+        this.#training = event.running;
+        if (event.reason === "finished") this.#over = true;
+        if (event.reason === "diverged") this.#over = true;
+        this.#dispatch({ type: "training", running: event.running, ...(event.reason === "error" ? { reason: sentence(event.message ?? "") } : {}) });
+        if (event.reason === "error") this.#notice("error", event.code ?? "unexpected", `Training stopped: ${event.message}.`);
+        break;
+      case "epochEnd":
+      case "finished":
+      case "diverged":
+      case "notice":
+        this.#dispatch(event);
+        break;
+    }
+  }
+
+  /** @param {Uint8Array} bytes */
+  async #mirror(bytes) {
+    try {
+      if (!(await this.#reader.useWeights(bytes))) return;
+      this.#weights("The page answers with the weights of your run.");
+      this.#trainerAnswers = true;
+    } catch (error) {
+      const { code, message } = failureOf(error);
+      this.#notice("warning", code, `Drawings are still answered with older weights: ${message}.`);
+    }
+  }
+
+  // Crashes
+
+  /** @param {CodedError} error */
+  #onCrash(error) {
+    this.#recovering ??= this.#recover(error).finally(() => (this.#recovering = null));
+  }
+
+  /**
+   * Starts a new trainer and puts it where the last one was at its last checkpoint.
+   * @param {CodedError} error
+   */
+  async #recover(error) {
+    const trained = this.#training;
+    const checkpoint = this.#checkpoint;
+    const now = performance.now();
+    const again = now - this.#crashedAtMs < CRASH_WINDOW_MS;
+    this.#crashedAtMs = now;
+    let device = this.#trainer.device;
+    const from = checkpoint ? "It goes on from its last checkpoint, a few seconds back" : "It begins anew";
+    this.#notice("warning", "trainer_crashed", `The training engine stopped (${error.message}). ${from}.`);
+    if (trained) this.#dispatch({ type: "training", running: false, reason: "The engine stopped; a new one is being started." });
+    /** @type {unknown} */
+    let failure = error;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const toCpu = device === "gpu" && (again || attempt > 0);
+      if (toCpu) device = "cpu";
+      try {
+        const why = device === "gpu" ? null : toCpu || this.#forced === "gpu" ? `The GPU failed (${failureOf(failure).message}), so training goes on on the CPU.` : (this.#getState()?.device?.why ?? null);
+        await this.#startTrainer(device, why);
+        if (this.#source) await this.#trainer.request({ type: "load", source: this.#source });
+        // A copy, since the bytes may be needed again.
+        if (checkpoint) this.#told(await this.#trainer.execute({ type: "importCheckpoint", bytes: checkpoint }));
+        else this.#told(await this.#trainer.execute({ type: "configure", config: this.#config }));
+        if (trained) {
+          this.#training = true;
+          await this.#trainer.train(true);
+        }
+        return;
+      } catch (caught) {
+        failure = caught;
+      }
+    }
+    this.#training = false;
+    this.#device(null, `The training engine cannot be started again: ${failureOf(failure).message}`, null);
+    this.#notice("error", "trainer_gone", `The training engine cannot be started again (${failureOf(failure).message}). Reload the page; the run is kept.`);
+  }
+
+  // What the store is told
+
+  /**
+   * @param {Device|null} trainer
+   * @param {string|null} why
+   * @param {import("./protocol.js").Parity|null} parity
+   */
+  #device(trainer, why, parity) {
+    this.#dispatch({ type: "device", reader: "cpu", trainer, adapter: adapterName(this.#adapter), why, parity });
+  }
+
+  /** @param {SavedRun|null} saved */
+  #offer(saved) {
+    this.#saved = saved;
+    this.#dispatch({ type: "offerContinue", saved });
+  }
+
+  /** @param {string} status */
+  #weights(status) {
+    this.#dispatch({ type: "weights", status });
+  }
+
+  /**
+   * @param {"info"|"warning"|"error"} level
+   * @param {string} code
+   * @param {string} message
+   */
+  #notice(level, code, message) {
+    this.#dispatch({ type: "notice", level, code, message });
+  }
+
+  /**
+   * What a method throws. A crash is told by the one who mends it, so that the caller hears only
+   * that its work was cancelled.
+   * @param {unknown} error
+   */
+  #thrown(error) {
+    const { code, message } = failureOf(error);
+    if (this.#recovering || code === "aborted") return new DOMException("it was cancelled", "AbortError");
+    return new CodedError(code, sentence(message));
+  }
+}
+
+/**
+ * @param {Source|null} a
+ * @param {Source} b
+ */
+function sameSource(a, b) {
+  if (!a) return false;
+  if (a.kind === "catalog" && b.kind === "catalog") return a.id === b.id;
+  if ("key" in a && "key" in b) return a.key === b.key;
+  return a.kind === "synthetic" && b.kind === "synthetic" && a.trainCount === b.trainCount && a.testCount === b.testCount && a.seed === b.seed;
+}
+
+/** @param {string} message */
+function sentence(message) {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
+/**
+ * Marks the page for those who look at it from outside.
+ * @param {"ready"|"trainer"|"data"} name
+ * @param {string} value
+ */
+function mark(name, value) {
+  if (typeof document !== "undefined") document.documentElement.dataset[name] = value;
+}

@@ -1,0 +1,56 @@
+// Step 2: the network, layer by layer.
+
+import { byId, h, say, whenChanged } from "./dom.js";
+import { count } from "./format.js";
+
+/** @typedef {import("../store.js").State} State */
+/** @typedef {import("../store.js").Layer} Layer */
+
+/** The lecture's network, shown until a run tells its own. @type {{name: string, parameters: number, layers: Layer[]}} */
+const LECTURE = {
+  name: "The lecture’s network",
+  parameters: 1_199_882,
+  layers: [
+    { name: "conv1", kind: "convolution 3×3", outputShape: [32, 26, 26], parameters: 320, multiplyAdds: 194_688 },
+    { name: "", kind: "ReLU", outputShape: [32, 26, 26], parameters: 0, multiplyAdds: 0 },
+    { name: "conv2", kind: "convolution 3×3", outputShape: [64, 24, 24], parameters: 18_496, multiplyAdds: 10_616_832 },
+    { name: "", kind: "ReLU", outputShape: [64, 24, 24], parameters: 0, multiplyAdds: 0 },
+    { name: "", kind: "max-pool 2×2", outputShape: [64, 12, 12], parameters: 0, multiplyAdds: 0 },
+    { name: "", kind: "flatten", outputShape: [9216], parameters: 0, multiplyAdds: 0 },
+    { name: "fc1", kind: "linear", outputShape: [128], parameters: 1_179_776, multiplyAdds: 1_179_648 },
+    { name: "", kind: "ReLU", outputShape: [128], parameters: 0, multiplyAdds: 0 },
+    { name: "fc2", kind: "linear", outputShape: [10], parameters: 1_290, multiplyAdds: 1_280 },
+  ],
+};
+
+export function createModelView() {
+  const summary = byId("model-summary", HTMLElement);
+  const body = byId("model-layers", HTMLTableElement).tBodies[0];
+
+  const show = whenChanged((/** @type {typeof LECTURE} */ model) => {
+    const work = model.layers.reduce((sum, layer) => sum + layer.multiplyAdds, 0);
+    say(
+      summary,
+      `${count(model.parameters)} weights to learn; ${(work / 1e6).toFixed(1)} million multiplications to read one image.`,
+    );
+    const most = Math.max(1, ...model.layers.map((layer) => layer.parameters));
+    body.replaceChildren(
+      ...model.layers.map((layer) => {
+        const share = h("span", { class: "share", "aria-hidden": "true" });
+        share.style.width = `${(layer.parameters / most) * 100}%`;
+        const row = h(
+          "tr",
+          { class: layer.parameters ? "has" : "plain" },
+          h("th", { scope: "row" }, layer.kind, layer.name && layer.name !== layer.kind ? h("code", {}, layer.name) : ""),
+          h("td", { class: "numeric" }, layer.outputShape.join(" × ")),
+          h("td", { class: "number-cell" }, layer.parameters ? count(layer.parameters) : "–", share),
+          h("td", { class: "number-cell" }, layer.multiplyAdds ? count(layer.multiplyAdds) : "–"),
+        );
+        return row;
+      }),
+    );
+  });
+
+  /** @param {State} state */
+  return ({ run }) => show(run?.model ?? LECTURE);
+}

@@ -1,0 +1,123 @@
+// Step 3: settings, the buttons of a run, and how it goes. The chart is a view of its own.
+
+import { configIsNew, runIsLive, stepsDone } from "../store.js";
+import { button, byId, h, say, whenChanged } from "./dom.js";
+import { about, clock, count, loss, percent, trainingDetail, trainingStatus } from "./format.js";
+
+/** @typedef {import("../store.js").State} State */
+/** @typedef {import("../store.js").Config} Config */
+
+/**
+ * @param {{
+ *   onPreset: (preset: import("../store.js").PresetName) => void,
+ *   onConfig: (change: Partial<Config>) => void,
+ *   onTrain: () => void, onPause: () => void, onStop: () => void, onReset: () => void,
+ * }} callbacks
+ */
+export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, onReset }) {
+  const preset = byId("preset", HTMLSelectElement);
+  const optimizer = byId("optimizer", HTMLSelectElement);
+  /** Each number field: what it sets, and how it is written. @type {Record<string, {field: HTMLInputElement, key: keyof Config, scale: number}>} */
+  const numbers = {};
+  for (const [id, key, scale] of /** @type {[string, keyof Config, number][]} */ ([
+    ["learning-rate", "learningRate", 1],
+    ["momentum", "momentum", 1],
+    ["batch-size", "batchSize", 1],
+    ["epochs", "epochs", 1],
+    ["seed", "seed", 1],
+    ["validation", "validationFraction", 100],
+  ])) {
+    const field = byId(id, HTMLInputElement);
+    numbers[id] = { field, key, scale };
+    field.addEventListener("change", () => {
+      if (!field.reportValidity() || Number.isNaN(field.valueAsNumber)) return;
+      onConfig({ [key]: field.valueAsNumber / scale });
+    });
+  }
+  preset.addEventListener("change", () =>
+    onPreset(/** @type {import("../store.js").PresetName} */ (preset.value)),
+  );
+  optimizer.addEventListener("change", () => onConfig({ optimizer: optimizer.value === "sgd" ? "sgd" : "adam" }));
+  byId("train-form", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
+
+  const [start, pause, stop, reset] = ["train-start", "train-pause", "train-stop", "train-reset"].map(button);
+  start.addEventListener("click", onTrain);
+  pause.addEventListener("click", onPause);
+  stop.addEventListener("click", onStop);
+  reset.addEventListener("click", onReset);
+
+  const status = byId("train-status", HTMLElement);
+  const detail = byId("train-detail", HTMLElement);
+  const bar = byId("train-progress", HTMLProgressElement);
+  const tiles = Object.fromEntries(
+    ["loss", "accuracy", "speed", "elapsed", "remaining"].map((id) => [id, byId(`train-${id}`, HTMLElement)]),
+  );
+  const epochBox = byId("epoch-box", HTMLElement);
+  const epochBody = byId("epoch-table", HTMLTableElement).tBodies[0];
+
+  /** Puts the state's settings into the form; called again to take back a change that was refused. @param {State} state */
+  function fill({ config, preset: chosen }) {
+    preset.value = chosen;
+    optimizer.value = config.optimizer;
+    for (const { field, key, scale } of Object.values(numbers)) {
+      const text = String(Number((Number(config[key]) * scale).toPrecision(12)));
+      if (field.value !== text) field.value = text;
+    }
+    numbers.momentum.field.disabled = config.optimizer !== "sgd";
+  }
+  /** @type {State | null} */
+  let last = null;
+  const form = whenChanged((/** @type {Config} */ _config, /** @type {string} */ _preset) => last && fill(last));
+
+  const epochs = whenChanged((/** @type {State["epochs"]} */ ends) => {
+    epochBox.hidden = ends.length === 0;
+    epochBody.replaceChildren(
+      ...ends.map((end) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, String(end.epoch)),
+          ...[
+            loss(end.trainLoss),
+            end.validationAccuracy === null ? "–" : percent(end.validationAccuracy, 2),
+            loss(end.testLoss),
+            percent(end.testAccuracy, 2),
+            clock(end.elapsedMs),
+          ].map((text) => h("td", { class: "number-cell" }, text)),
+        ),
+      ),
+    );
+  });
+
+  /** @param {State} state */
+  function render(state) {
+    last = state;
+    form(state.config, state.preset);
+    const { progress, run, training, device } = state;
+    const able = device?.trainer != null && state.dataset !== null;
+    const done = stepsDone(state);
+    const goesOn = runIsLive(state) && !configIsNew(state);
+    start.disabled = !able || training;
+    pause.disabled = !training;
+    stop.disabled = !training && !runIsLive(state);
+    reset.disabled = !able || training || done === 0;
+    say(start, goesOn && done > 0 && !training ? "Go on" : state.finished || state.ended ? "Train again" : "Train");
+
+    say(status, trainingStatus(state));
+    status.classList.toggle("bad", state.diverged !== null);
+    say(detail, trainingDetail(state));
+    const total = progress?.totalSteps ?? run?.totalSteps ?? 0;
+    if (training && progress?.phase === "warmup") bar.removeAttribute("value");
+    else bar.value = total ? Math.min(1, done / total) : 0;
+
+    say(tiles.loss, progress && progress.runningLoss !== null && done ? loss(progress.runningLoss) : "–");
+    const end = state.epochs.at(-1);
+    say(tiles.accuracy, end ? percent(end.testAccuracy, 2) : "–");
+    say(tiles.speed, progress?.imagesPerSecond ? count(progress.imagesPerSecond) : "–");
+    say(tiles.elapsed, progress && done ? clock(progress.elapsedMs) : "–");
+    say(tiles.remaining, progress?.remainingMs != null && !state.finished ? about(progress.remainingMs).replace("about ", "≈ ") : "–");
+    epochs(state.epochs);
+  }
+
+  return Object.assign(render, { /** Takes back what the visitor typed. */ restore: () => last && fill(last) });
+}

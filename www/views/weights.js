@@ -1,0 +1,37 @@
+// Step 6: save and load; and the offer, after a reload, to go on with the last run.
+
+import { button, byId, say } from "./dom.js";
+import { count, moment } from "./format.js";
+
+/** @typedef {import("../store.js").State} State */
+
+/** @param {{onSave: () => void, onLoad: (file: File) => void, onContinue: () => void, onDiscard: () => void}} callbacks */
+export function createWeightsView({ onSave, onLoad, onContinue, onDiscard }) {
+  const save = button("save-weights");
+  const load = byId("load-weights", HTMLInputElement);
+  const status = byId("weights-status", HTMLElement);
+  const offer = byId("continue-offer", HTMLElement);
+  const offerText = byId("continue-text", HTMLElement);
+  save.addEventListener("click", onSave);
+  load.addEventListener("change", () => {
+    const file = load.files?.[0];
+    load.value = "";
+    if (file) onLoad(file);
+  });
+  button("continue-run").addEventListener("click", onContinue);
+  button("continue-discard").addEventListener("click", onDiscard);
+
+  /** @param {State} state */
+  return ({ ready, weights, saved }) => {
+    save.disabled = !ready;
+    say(status, weights);
+    offer.hidden = saved === null;
+    if (saved) {
+      const data = saved.datasetId === "mnist" ? "MNIST" : saved.datasetId === "fashion-mnist" ? "Fashion-MNIST" : `“${saved.datasetId}” data`;
+      say(
+        offerText,
+        `You were training on ${data}: ${count(saved.step)} steps done, epoch ${saved.epoch}, kept ${moment(saved.savedAt)}. Go on from there?`,
+      );
+    }
+  };
+}
