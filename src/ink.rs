@@ -43,11 +43,7 @@ const MIDDLE: f32 = 14.5;
 pub fn from_pixels(pixels: &[u8], width: usize, height: usize) -> Result<Option<Vec<u8>>> {
     let expected = width.saturating_mul(height);
     if pixels.len() != expected {
-        return Err(Error::WrongLength {
-            what: "drawing",
-            expected,
-            got: pixels.len(),
-        });
+        return Err(Error::WrongLength { what: "drawing", expected, got: pixels.len() });
     }
     let Some(crop) = Crop::of_ink(pixels, width) else {
         return Ok(None);
@@ -75,12 +71,7 @@ impl Crop {
                 continue;
             };
             let last = row.iter().rposition(is_ink).unwrap_or(first);
-            let crop = crop.get_or_insert(Self {
-                left: first,
-                right: last + 1,
-                top: y,
-                bottom: y + 1,
-            });
+            let crop = crop.get_or_insert(Self { left: first, right: last + 1, top: y, bottom: y + 1 });
             crop.left = crop.left.min(first);
             crop.right = crop.right.max(last + 1);
             crop.bottom = y + 1;
@@ -189,11 +180,7 @@ fn centre_of_mass(values: &[f32], side: usize) -> (f32, f32) {
         sum_x += value * ((i % side) as f32 + 0.5);
         sum_y += value * ((i / side) as f32 + 0.5);
     }
-    if mass > 0.0 {
-        (sum_x / mass, sum_y / mass)
-    } else {
-        (side as f32 / 2.0, side as f32 / 2.0)
-    }
+    if mass > 0.0 { (sum_x / mass, sum_y / mass) } else { (side as f32 / 2.0, side as f32 / 2.0) }
 }
 
 #[cfg(test)]
@@ -230,11 +217,7 @@ mod tests {
         for (width, height, expected) in [(10, 9, 90), (0, 4, 0), (usize::MAX, 3, usize::MAX)] {
             assert_eq!(
                 from_pixels(&[0; 100], width, height),
-                Err(Error::WrongLength {
-                    what: "drawing",
-                    expected,
-                    got: 100
-                })
+                Err(Error::WrongLength { what: "drawing", expected, got: 100 })
             );
         }
     }
@@ -266,23 +249,14 @@ mod tests {
             let row: Vec<u8> = image[y * 28..][..28].to_vec();
             let expected = if (4..24).contains(&y) { 255 } else { 0 };
             assert_eq!(row[13..15], [expected; 2]);
-            assert_eq!(
-                row.iter().filter(|&&v| v > 0).count(),
-                2 * usize::from(expected > 0)
-            );
+            assert_eq!(row.iter().filter(|&&v| v > 0).count(), 2 * usize::from(expected > 0));
         }
     }
 
     #[test]
     fn place_and_size_of_the_drawing_do_not_matter() {
         let reference = image(&letter_l(280, 0, 0, 20), 280);
-        for (left, top, unit) in [
-            (100, 80, 20),
-            (13, 57, 10),
-            (3, 200, 4),
-            (181, 29, 7),
-            (9, 9, 2),
-        ] {
+        for (left, top, unit) in [(100, 80, 20), (13, 57, 10), (3, 200, 4), (181, 29, 7), (9, 9, 2)] {
             let other = image(&letter_l(280, left, top, unit), 280);
             for (i, (a, b)) in reference.iter().zip(&other).enumerate() {
                 assert!(a.abs_diff(*b) <= 2, "pixel {i}: {a} and {b}, unit {unit}");
@@ -290,11 +264,7 @@ mod tests {
         }
         // Enlarged from 10×5 pixels: soft edges, the same shape.
         let small = image(&letter_l(28, 5, 6, 1), 28);
-        let difference: u32 = reference
-            .iter()
-            .zip(&small)
-            .map(|(a, b)| u32::from(a.abs_diff(*b)))
-            .sum();
+        let difference: u32 = reference.iter().zip(&small).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
         let ink: u32 = reference.iter().map(|&v| u32::from(v)).sum();
         assert!(difference * 10 < ink * 3, "{difference} of {ink}");
     }

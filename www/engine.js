@@ -1,5 +1,8 @@
 // The page's client of a worker: request ids, abort, crash.
 //
+// The page compiles the wasm bundle while the worker's scripts load, and hands it over compiled: two
+// workers share one download and one compilation, and a restart needs neither.
+//
 // A crash is a worker that threw where nobody caught it, a wasm panic (which poisons the engine) or
 // a lost device. Every open request is then rejected, the worker is ended, and `onCrash` is told;
 // `start` makes a fresh one.
@@ -26,6 +29,25 @@ function openWorker() {
   return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 }
 
+/** Bundles compiled on this page. @type {Map<Device, Promise<WebAssembly.Module|undefined>>} */
+const compiled = new Map();
+
+/**
+ * Compiles a bundle, once a page. Undefined where that fails: the worker then tries by itself, and
+ * says what is wrong.
+ * @param {Device} device
+ */
+function compileBundle(device) {
+  const module =
+    compiled.get(device) ??
+    (async () => WebAssembly.compileStreaming(fetch(new URL(`./pkg/${device}/glassbox_bg.wasm`, import.meta.url))))().catch(() => {
+      compiled.delete(device);
+      return undefined;
+    });
+  compiled.set(device, module);
+  return module;
+}
+
 /** @param {AbortSignal} signal */
 function abortReason(signal) {
   return signal.reason?.name === "AbortError" ? signal.reason : new DOMException("it was cancelled", "AbortError");
@@ -34,6 +56,8 @@ function abortReason(signal) {
 export class Engine {
   /** @type {Worker|null} */
   #worker = null;
+  /** What ended the last worker. */
+  #endedBy = new CodedError("not_started", "the engine was never started");
   #nextId = 1;
   #starting = false;
   /** @type {Map<number, Pending>} */
@@ -46,12 +70,13 @@ export class Engine {
    * @param {Device} options.device
    * @param {(event:AnyEvent)=>void} [options.onEvent]  Told what the worker posts unasked.
    * @param {(error:CodedError)=>void} [options.onCrash]  Told when a started engine is gone.
-   * @param {()=>Worker} [options.open]  Makes the worker; tests put their own.
+   * @param {()=>Worker} [options.open]  Makes the worker; tests put their own, as the next.
+   * @param {(device:Device)=>Promise<WebAssembly.Module|undefined>} [options.compile]
    */
-  constructor({ role, device, onEvent = () => {}, onCrash = () => {}, open = openWorker }) {
+  constructor({ role, device, onEvent = () => {}, onCrash = () => {}, open = openWorker, compile = compileBundle }) {
     this.role = role;
     this.device = device;
-    this.#options = { onEvent, onCrash, open };
+    this.#options = { onEvent, onCrash, open, compile };
   }
 
   /** Whether there is a worker to talk to. */
@@ -81,12 +106,14 @@ export class Engine {
     };
     this.#starting = true;
     try {
-      return only(await this.request({ type: "start", device, role: this.role }), "info");
+      const module = await this.#options.compile(device);
+      if (worker !== this.#worker) throw this.#endedBy;
+      return only(await this.request({ type: "start", device, role: this.role, ...(module ? { module } : {}) }), "info");
     } catch (error) {
       if (worker === this.#worker) this.dispose();
       throw error;
     } finally {
-      this.#starting = false;
+      if (worker === this.#worker || !this.#worker) this.#starting = false;
     }
   }
 
@@ -177,6 +204,7 @@ export class Engine {
   #end(error) {
     const worker = this.#worker;
     this.#worker = null;
+    this.#endedBy = error;
     if (worker) {
       worker.onmessage = worker.onerror = worker.onmessageerror = null;
       worker.terminate();

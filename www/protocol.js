@@ -58,18 +58,19 @@
  * @typedef {{type:"samples", split:SplitName, class:number|null, total:number, indices:number[], labels:number[], pixels:Uint8Array}} SamplesEvent
  * @typedef {{type:"statistics", split:SplitName, count:number, classCounts:number[], mean:number, std:number, classMeans:Uint8Array}} StatisticsEvent
  * @typedef {{name:string, kind:string, outputShape:number[], parameters:number, multiplyAdds:number}} LayerSummary
- * @typedef {{name:string, parameters:number, layers:LayerSummary[]}} ModelSummary
+ * @typedef {{name:string, parameters:number, multiplyAdds:number, layers:LayerSummary[]}} ModelSummary
  * @typedef {{type:"run", config:Config, model:ModelSummary, stepsPerEpoch:number, totalSteps:number, epoch:number, step:number, trainCount:number, validationCount:number}} RunEvent
- * @typedef {{type:"progress", phase:"warmup"|"train"|"evaluate"|"idle", epoch:number, epochs:number, step:number, totalSteps:number, stepsPerEpoch:number, losses:number[], runningLoss:number, learningRate:number, imagesPerSecond:number|null, elapsedMs:number, remainingMs:number|null, evaluated:number, evaluateTotal:number}} ProgressEvent
- * @typedef {{type:"epochEnd", epoch:number, step:number, trainLoss:number, validationLoss:number|null, validationAccuracy:number|null, testLoss:number, testAccuracy:number, elapsedMs:number}} EpochEndEvent
+ * @typedef {{type:"progress", phase:"warmup"|"train"|"evaluate"|"idle", epoch:number, epochs:number, step:number, totalSteps:number, stepsPerEpoch:number, losses:number[], runningLoss:number|null, learningRate:number, imagesPerSecond:number|null, elapsedMs:number, remainingMs:number|null, evaluated:number, evaluateTotal:number}} ProgressEvent
+ * @typedef {{type:"epochEnd", epoch:number, step:number, trainLoss:number|null, validationLoss:number|null, validationAccuracy:number|null, testLoss:number, testAccuracy:number, elapsedMs:number}} EpochEndEvent
  * @typedef {{precision:number, recall:number, f1:number, support:number}} ClassMetrics
  * @typedef {{type:"report", split:SplitName, epoch:number, step:number, count:number, loss:number, accuracy:number, macroF1:number, confusion:number[], classes:ClassMetrics[]}} ReportEvent
  * @typedef {{type:"finished"}} FinishedEvent
- * @typedef {{type:"diverged", step:number, loss:number, message:string}} DivergedEvent
- * @typedef {{type:"look", empty:boolean, image:Uint8Array, logits:number[], probabilities:number[], predicted:number, target:number, saliency:Uint8Array|null, elapsedMs:number}} LookEvent
+ * @typedef {{type:"diverged", step:number, message:string}} DivergedEvent
+ * @typedef {{type:"look", empty:boolean, image:Uint8Array, logits:number[], probabilities:number[], predicted:number|null, target:number|null, saliency:Uint8Array|null, elapsedMs:number}} LookEvent
+ *   `empty`: nothing was drawn, so there is no answer; logits and probabilities are empty then.
  * @typedef {{type:"cell", truth:number, predicted:number, total:number, indices:number[], pixels:Uint8Array, probabilities:Uint8Array}} CellEvent
  * @typedef {{type:"weights", bytes:Uint8Array}} WeightsEvent
- * @typedef {{type:"weightsLoaded", parameters:number, metadata:any}} WeightsLoadedEvent
+ * @typedef {{type:"weightsLoaded", parameters:number, metadata:Record<string, string>}} WeightsLoadedEvent
  * @typedef {{type:"checkpoint", bytes:Uint8Array, epoch:number, step:number, datasetId:string}} CheckpointEvent
  * @typedef {{type:"held", count:number}} HeldEvent
  * @typedef {{type:"stepped", loss:number|null}} SteppedEvent
@@ -104,7 +105,8 @@
 /**
  * Events of the worker itself.
  * @typedef {{type:"loading", what:string, receivedBytes:number, totalBytes:number}} LoadingEvent
- * @typedef {{type:"training", running:boolean, reason?:string, code?:string, message?:string}} TrainingEvent
+ * @typedef {"paused"|"stopped"|"finished"|"diverged"|"error"|"crashed"} WhyStopped
+ * @typedef {{type:"training", running:true} | {type:"training", running:false, reason:WhyStopped, code?:string, message?:string}} TrainingEvent
  * @typedef {{type:"notice", level:"info"|"warning"|"error", code:string, message:string}} NoticeEvent
  * @typedef {{type:"catalog", catalog:CatalogEntry[]}} CatalogEvent
  * @typedef {{type:"kept", saved:SavedRun|null, elsewhere:boolean}} KeptEvent
@@ -115,7 +117,8 @@
 
 /**
  * Page → worker. Each is sent with an `id`, which the answer repeats.
- * @typedef {{type:"start", device:Device, role:Role}} StartRequest  Answers `info`.
+ * @typedef {{type:"start", device:Device, role:Role, module?:WebAssembly.Module}} StartRequest
+ *   Answers `info`. With a bundle that the page compiled already, the worker need not fetch it.
  * @typedef {{type:"command", command:Command}} CommandRequest
  * @typedef {{type:"train", run:boolean, until?:"finished"|"report"}} TrainRequest
  *   Runs or stops the worker's own loop. Stopping answers when the loop has stopped and its weights were posted.

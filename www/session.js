@@ -18,18 +18,24 @@ export { latestWins } from "./reader.js";
  * @typedef {import("./protocol.js").Source} Source
  * @typedef {import("./protocol.js").SplitName} SplitName
  *
+ * @typedef {import("./store.js").Action} Action
+ * @typedef {import("./store.js").State} State
+ *
  * @typedef {object} SessionOptions
- * @property {(action:any)=>void} dispatch
- * @property {()=>any} [getState]
+ * @property {(action:Action)=>void} dispatch
+ * @property {()=>State|null} [getState]
  * @property {URLSearchParams|Record<string,string>} [params]  `device` forces one.
  * @property {typeof Engine} [EngineClass]  Tests put their own, as the two below.
  * @property {typeof fetch} [fetching]
  * @property {typeof probeAdapter} [probe]
  */
 
+/** After these the engine is restarted, and what was asked of it can be asked again. */
+const CRASHES = new Set(["panic", "device_failed", "crashed"]);
 /** Two crashes within this are no accident. */
 const CRASH_WINDOW_MS = 60_000;
 const CELL_COUNT = 60;
+const SHIPPED = "The page answers with the weights that came with it.";
 /** Larger than any weights of this net. */
 const WEIGHTS_LIMIT_BYTES = 64 * 1024 * 1024;
 
@@ -65,10 +71,14 @@ export class Session {
   /** The last checkpoint of the run, for a new engine after a crash. @type {Uint8Array|null} */
   #checkpoint = null;
   #training = false;
+  /** Whether the trainer's loop carries on a test outside of training. */
+  #testing = false;
+  /** Weights from a file, which the next run begins with. @type {Uint8Array|null} */
+  #initial = null;
+  /** Class names of the data at hand. @type {string[]|null} */
+  #classNames = null;
   /** Whether the run is over, so that the next one begins anew. */
   #over = false;
-  /** Whether the trainer holds what the page draws with. */
-  #trainerAnswers = false;
   /** @type {AbortController|null} */
   #load = null;
   #crashedAtMs = -Infinity;
@@ -77,7 +87,7 @@ export class Session {
 
   /** Resolves when the reader has answered for the first time. @type {Promise<void>} */
   ready;
-  /** Resolves when the trainer is up and holds data. @type {Promise<void>} */
+  /** Resolves when the trainer is up and holds data, or cannot be had. @type {Promise<void>} */
   settled;
   /** @type {()=>void} */
   #setReady = () => {};
@@ -118,8 +128,7 @@ export class Session {
     try {
       this.#adapter = await this.#probe();
       await this.#bootTrainer(chooseDevice(this.#adapter, this.#forced));
-      await this.#offerSaved();
-      await this.#bootData();
+      await Promise.all([this.#offerSaved(), this.#bootData()]);
     } catch (error) {
       this.#device(null, `The training engine could not be started: ${failureOf(error).message}`, null);
       this.#notice("error", failureOf(error).code, sentence(failureOf(error).message));
@@ -186,7 +195,7 @@ export class Session {
   // Training
 
   /**
-   * Sets up a new run with fresh weights.
+   * Sets up a new run: with fresh weights, or with those that were loaded and never trained on.
    * @param {Config} config
    */
   async configure(config) {
@@ -202,12 +211,17 @@ export class Session {
   async train() {
     try {
       await this.#trainerUp;
-      if (this.#over) await this.#configure(this.#config);
+      if (this.#over) {
+        await this.#halt();
+        await this.#configure(this.#config);
+      }
       this.#offer(null);
+      this.#initial = null;
       this.#training = true;
       await this.#trainer.train(true);
       return true;
     } catch (error) {
+      this.#training = false;
       throw this.#thrown(error);
     }
   }
@@ -224,19 +238,20 @@ export class Session {
   async stop() {
     await this.pause();
     this.#over = true;
-    this.#dispatch({ type: "training", running: false });
+    this.#dispatch({ type: "training", running: false, reason: "stopped" });
   }
 
   /** Drops what was learned: fresh weights to train, and the page's own to answer with. */
   async reset() {
     try {
       await this.#halt();
+      this.#initial = null;
       await this.#configure(this.#getState()?.config ?? this.#config);
       await this.#trainer.request({ type: "forget" });
-      this.#trainerAnswers = false;
+      this.#offer(null);
       if (this.#shipped) {
         await this.#reader.useWeights(this.#shipped);
-        this.#weights("The page answers with the weights that came with it.");
+        this.#weights(SHIPPED, { classNames: null });
       }
       return true;
     } catch (error) {
@@ -258,9 +273,13 @@ export class Session {
   async test(split) {
     try {
       this.#told(await this.#execute({ type: "test", split }));
-      if (!this.#training) await this.#trainer.train(true, "report");
+      if (!this.#training) {
+        this.#test(true);
+        await this.#trainer.train(true, "report");
+      }
       return true;
     } catch (error) {
+      this.#test(false);
       throw this.#thrown(error);
     }
   }
@@ -270,21 +289,21 @@ export class Session {
    * @param {number} predicted
    */
   async cell(truth, predicted) {
-    return only(await this.#execute({ type: "cell", truth, predicted, count: CELL_COUNT }), "cell");
+    try {
+      return only(await this.#execute({ type: "cell", truth, predicted, count: CELL_COUNT }), "cell");
+    } catch (error) {
+      if (failureOf(error).code !== "no_report") throw this.#thrown(error);
+      throw new CodedError("no_report", "The engine was started anew since this test. Test again to see the images.");
+    }
   }
 
   // Weights and runs
 
-  /** Downloads the weights that the page answers with. */
-  async saveWeights() {
+  /** The weights that the page answers with, as a file; while training, the newest there are. */
+  async exportWeights() {
     try {
-      const bytes = this.#trainerAnswers ? only(await this.#execute({ type: "exportWeights", half: false }), "weights").bytes : await this.#reader.exportWeights();
-      const url = URL.createObjectURL(new Blob([/** @type {BlobPart} */ (bytes)], { type: "application/octet-stream" }));
-      const link = Object.assign(document.createElement("a"), { href: url, download: "glassbox-weights.safetensors" });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
-      this.#weights("Saved as glassbox-weights.safetensors.");
-      return true;
+      if (!this.#training) return await this.#reader.exportWeights();
+      return only(await this.#execute({ type: "exportWeights", half: false }), "weights").bytes;
     } catch (error) {
       throw this.#thrown(error);
     }
@@ -292,6 +311,7 @@ export class Session {
 
   /**
    * Loads weights from a file, into the trainer first: it checks them before anything is replaced.
+   * The next run begins with them.
    * @param {File} file
    */
   async loadWeights(file) {
@@ -299,11 +319,12 @@ export class Session {
       if (file.size > WEIGHTS_LIMIT_BYTES) throw new CodedError("file_too_large", `${file.name} has ${file.size} bytes; weights of this net take at most ${WEIGHTS_LIMIT_BYTES}`);
       const bytes = new Uint8Array(await file.arrayBuffer());
       await this.#halt();
-      const { parameters } = only(await this.#execute({ type: "importWeights", bytes }), "weightsLoaded");
+      const events = await this.#execute({ type: "importWeights", bytes });
+      this.#initial = bytes;
+      this.#begun(events);
       await this.#reader.useWeights(bytes);
-      this.#trainerAnswers = true;
-      this.#checkpoint = null;
-      this.#weights(`Loaded ${parameters.toLocaleString("en")} parameters from ${file.name}.`);
+      const { parameters, metadata } = only(events, "weightsLoaded");
+      this.#weights(`Loaded ${parameters.toLocaleString("en")} parameters from ${file.name}.`, { classNames: await this.#namesIn(metadata) });
       return true;
     } catch (error) {
       const { message } = failureOf(error);
@@ -321,9 +342,9 @@ export class Session {
       await this.#halt();
       if (!sameSource(this.#source, saved.source) && !(await this.#use(saved.source, null, false))) return false;
       const events = await this.#trainer.request({ type: "continue" });
+      this.#begun(events);
       this.#over = saved.finished;
-      this.#checkpoint = null;
-      this.#told(events);
+      this.#initial = null;
       this.#offer(null);
       if (!saved.finished) await this.train();
       return true;
@@ -362,10 +383,9 @@ export class Session {
         this.#notice("error", "weights_unavailable", `The weights that come with the page could not be loaded (${failureOf(failure).message}), so drawings are answered once you have trained.`);
       } else {
         this.#shipped = await shipped;
-        this.#weights("The page answers with the weights that came with it.");
+        this.#weights(SHIPPED, { classNames: null });
       }
       this.#device(null, null, null);
-      mark("ready", "true");
       this.#dispatch({ type: "ready" });
     } catch (error) {
       this.#notice("error", "reader_gone", `The engine could not be started: ${failureOf(error).message}. It needs a browser with WebAssembly SIMD.`);
@@ -395,7 +415,6 @@ export class Session {
       this.#trainer.dispose();
       throw new CodedError("device_unavailable", `its results differ from the CPU's (relative error ${info.parity.maxRelativeError.toExponential(1)})`);
     }
-    mark("trainer", device);
     this.#device(device, why, info.parity);
     this.#setTrainerUp();
   }
@@ -414,6 +433,7 @@ export class Session {
     );
     if (!quiet) return;
     if (this.#load || this.#source) return;
+    if (CRASHES.has(quiet.code)) return; // told, and the new engine brings data
     if (quiet.code !== "aborted") {
       this.#notice("info", "synthetic_data", `MNIST is not on this site (${quiet.message}). Until you fetch it, the page trains on digits that it draws itself.`);
     }
@@ -449,15 +469,17 @@ export class Session {
     this.#load = load;
     try {
       await this.#trainerUp;
+      await this.#recovering;
+      load.signal.throwIfAborted();
       await this.#halt();
       const what = source.kind === "catalog" ? source.id : source.kind === "synthetic" ? "synthetic digits" : "your files";
       this.#dispatch({ type: "loading", what, receivedBytes: 0, totalBytes: 0 });
       const events = await this.#trainer.request({ type: "load", source }, { signal: load.signal });
       const dataset = only(events, "dataset");
       this.#source = source;
-      this.#dispatch({ type: "dataset", dataset });
-      mark("data", dataset.id);
       this.#checkpoint = null;
+      this.#classNames = dataset.classNames;
+      this.#dispatch({ type: "dataset", dataset });
       if (configure) await this.#configure(this.#getState()?.config ?? this.#config);
     } finally {
       if (this.#load === load) {
@@ -477,17 +499,36 @@ export class Session {
 
   /** @param {Config} config */
   async #configure(config) {
-    this.#told(await this.#execute({ type: "configure", config }));
+    let events = await this.#execute({ type: "configure", config });
+    if (this.#initial) events = await this.#execute({ type: "importWeights", bytes: this.#initial });
+    this.#begun(events);
     this.#config = config;
-    this.#checkpoint = null;
-    this.#over = false;
   }
 
-  /** Stops the trainer's loop, with its last weights handed out. */
+  /**
+   * A run was put into the trainer: of what was there before, nothing holds any more.
+   * @param {AnyEvent[]} events
+   */
+  #begun(events) {
+    this.#checkpoint = null;
+    this.#over = false;
+    this.#dispatch({ type: "report", report: null });
+    this.#told(events);
+  }
+
+  /** Stops the trainer's loop; from training it hands out its last weights. */
   async #halt() {
-    if (!this.#training) return;
+    if (!this.#training && !this.#testing) return;
     this.#training = false;
+    this.#test(false);
     await this.#trainer.train(false);
+  }
+
+  /** @param {boolean} running */
+  #test(running) {
+    if (this.#testing === running) return;
+    this.#testing = running;
+    this.#dispatch({ type: "testing", running });
   }
 
   /** @param {AnyEvent[]} events */
@@ -511,6 +552,7 @@ export class Session {
       }
       case "report": {
         const { type, ...report } = event;
+        this.#testing = false;
         this.#dispatch({ type, report });
         break;
       }
@@ -525,10 +567,14 @@ export class Session {
         break;
       case "training":
         this.#training = event.running;
-        if (event.reason === "finished") this.#over = true;
-        if (event.reason === "diverged") this.#over = true;
-        this.#dispatch({ type: "training", running: event.running, ...(event.reason === "error" ? { reason: sentence(event.message ?? "") } : {}) });
-        if (event.reason === "error") this.#notice("error", event.code ?? "unexpected", `Training stopped: ${event.message}.`);
+        if (event.running) {
+          this.#test(false);
+          this.#dispatch({ type: "training", running: true });
+          break;
+        }
+        if (event.reason === "finished" || event.reason === "diverged") this.#over = true;
+        this.#dispatch({ type: "training", running: false, reason: event.reason });
+        if (event.reason === "error") this.#notice("error", event.code ?? "unexpected", sentence(`Training stopped: ${event.message}`));
         break;
       case "epochEnd":
       case "finished":
@@ -542,9 +588,9 @@ export class Session {
   /** @param {Uint8Array} bytes */
   async #mirror(bytes) {
     try {
+      const classNames = this.#classNames;
       if (!(await this.#reader.useWeights(bytes))) return;
-      this.#weights("The page answers with the weights of your run.");
-      this.#trainerAnswers = true;
+      this.#weights("The page answers with the weights of your run.", { classNames });
     } catch (error) {
       const { code, message } = failureOf(error);
       this.#notice("warning", code, `Drawings are still answered with older weights: ${message}.`);
@@ -571,7 +617,8 @@ export class Session {
     let device = this.#trainer.device;
     const from = checkpoint ? "It goes on from its last checkpoint, a few seconds back" : "It begins anew";
     this.#notice("warning", "trainer_crashed", `The training engine stopped (${error.message}). ${from}.`);
-    if (trained) this.#dispatch({ type: "training", running: false, reason: "The engine stopped; a new one is being started." });
+    if (trained) this.#dispatch({ type: "training", running: false, reason: "crashed" });
+    this.#test(false);
     /** @type {unknown} */
     let failure = error;
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -580,10 +627,14 @@ export class Session {
       try {
         const why = device === "gpu" ? null : toCpu || this.#forced === "gpu" ? `The GPU failed (${failureOf(failure).message}), so training goes on on the CPU.` : (this.#getState()?.device?.why ?? null);
         await this.#startTrainer(device, why);
-        if (this.#source) await this.#trainer.request({ type: "load", source: this.#source });
-        // A copy, since the bytes may be needed again.
+        if (!this.#source) {
+          // It crashed over its first data; what it can draw itself is safe.
+          this.#notice("warning", "synthetic_data", "The first data could not be loaded. Until you load some, the page trains on digits that it draws itself.");
+          await this.#trainer.request({ type: "load", source: SYNTHETIC }).then((events) => this.#loaded(SYNTHETIC, events));
+        } else await this.#trainer.request({ type: "load", source: this.#source });
+        // The trainer gets a copy, since the bytes may be needed again.
         if (checkpoint) this.#told(await this.#trainer.execute({ type: "importCheckpoint", bytes: checkpoint }));
-        else this.#told(await this.#trainer.execute({ type: "configure", config: this.#config }));
+        else await this.#configure(this.#config);
         if (trained) {
           this.#training = true;
           await this.#trainer.train(true);
@@ -606,7 +657,7 @@ export class Session {
    * @param {import("./protocol.js").Parity|null} parity
    */
   #device(trainer, why, parity) {
-    this.#dispatch({ type: "device", reader: "cpu", trainer, adapter: adapterName(this.#adapter), why, parity });
+    this.#dispatch({ type: "device", trainer, adapter: adapterName(this.#adapter), why, parity });
   }
 
   /** @param {SavedRun|null} saved */
@@ -615,9 +666,23 @@ export class Session {
     this.#dispatch({ type: "offerContinue", saved });
   }
 
-  /** @param {string} status */
-  #weights(status) {
-    this.#dispatch({ type: "weights", status });
+  /**
+   * @param {string} status
+   * @param {{classNames:string[]|null}} [taken]  Where the weights that answer were replaced: what their classes are called.
+   */
+  #weights(status, taken) {
+    this.#dispatch({ type: "weights", status, ...(taken ? { taken } : {}) });
+  }
+
+  /**
+   * What the classes of a file of weights are called, as far as its notes tell.
+   * @param {Record<string, string>} metadata
+   */
+  async #namesIn(metadata) {
+    const id = metadata["glassbox.dataset"];
+    if (id === undefined) return null;
+    if (id === this.#getState()?.dataset?.id) return this.#classNames;
+    return (await this.catalog()).find((entry) => entry.id === id)?.classNames ?? null;
   }
 
   /**
@@ -656,13 +721,4 @@ function sameSource(a, b) {
 function sentence(message) {
   const text = message.charAt(0).toUpperCase() + message.slice(1);
   return /[.!?…]$/.test(text) ? text : `${text}.`;
-}
-
-/**
- * Marks the page for those who look at it from outside.
- * @param {"ready"|"trainer"|"data"} name
- * @param {string} value
- */
-function mark(name, value) {
-  if (typeof document !== "undefined") document.documentElement.dataset[name] = value;
 }

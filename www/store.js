@@ -3,72 +3,30 @@
 
 import { DEFAULT_CONFIG } from "./protocol.js";
 
-/** @typedef {"sgd" | "adam"} Optimizer */
 /**
- * A training run's settings, as the crate takes them.
- * @typedef {object} Config
- * @property {Optimizer} optimizer
- * @property {number} learningRate
- * @property {number} momentum
- * @property {number} batchSize
- * @property {number} epochs
- * @property {number} seed
- * @property {number} validationFraction
- * @property {boolean} dropLast
+ * An event of the engine without its tag, as the state keeps it.
+ * @template {{type: string}} E
+ * @typedef {Omit<E, "type">} Told
  */
+/** @typedef {import("./protocol.js").Config} Config  A run's settings. */
+/** @typedef {import("./protocol.js").Device} Device */
+/** @typedef {import("./protocol.js").SplitName} Split */
+/** @typedef {import("./protocol.js").ModelSummary} ModelSummary */
+/** @typedef {import("./protocol.js").SavedRun} Saved */
+/** @typedef {import("./protocol.js").WhyStopped} WhyStopped */
+/** @typedef {Told<import("./protocol.js").RunEvent>} Run */
+/** @typedef {Told<import("./protocol.js").DatasetEvent>} Dataset */
+/** @typedef {Told<import("./protocol.js").LookEvent>} Look  An answer of the network to one image. */
+/** @typedef {Told<import("./protocol.js").SamplesEvent>} Samples */
+/** @typedef {Told<import("./protocol.js").StatisticsEvent>} Statistics */
+/** @typedef {Told<import("./protocol.js").ProgressEvent>} Progress */
+/** @typedef {Told<import("./protocol.js").EpochEndEvent>} EpochEnd */
+/** @typedef {Told<import("./protocol.js").ReportEvent>} Report */
+/** @typedef {Told<import("./protocol.js").CellEvent>} Cell */
+/** @typedef {Told<import("./protocol.js").DivergedEvent>} Diverged */
 /** @typedef {"quick" | "lecture" | "custom"} PresetName */
-/** @typedef {{name: string, kind: string, outputShape: number[], parameters: number, multiplyAdds: number}} Layer */
-/**
- * @typedef {object} Run
- * @property {Config} config
- * @property {{name: string, parameters: number, layers: Layer[]}} model
- * @property {number} stepsPerEpoch
- * @property {number} totalSteps
- * @property {number} epoch
- * @property {number} step
- * @property {number} trainCount
- * @property {number} validationCount
- */
-/** @typedef {{id: string, title: string, classNames: string[], mean: number, std: number, trainCount: number, testCount: number}} Dataset */
-/**
- * An answer of the network to one image.
- * @typedef {object} Look
- * @property {boolean} empty
- * @property {Uint8Array} image [784] 0..255
- * @property {number[]} logits
- * @property {number[]} probabilities
- * @property {number | null} predicted
- * @property {number | null} target the class that the saliency is of
- * @property {Uint8Array | null} saliency f32 bytes [784]
- * @property {number} elapsedMs
- */
-/** @typedef {{split: Split, class: number | null, total: number, indices: number[], labels: number[], pixels: Uint8Array}} Samples */
-/** @typedef {{split: Split, count: number, classCounts: number[], mean: number, std: number, classMeans: Uint8Array}} Statistics */
-/** @typedef {"train" | "test"} Split */
-/**
- * @typedef {object} Progress
- * @property {"warmup" | "train" | "evaluate" | "idle"} phase
- * @property {number} epoch 1-based
- * @property {number} epochs
- * @property {number} step steps done, over all epochs
- * @property {number} totalSteps
- * @property {number} stepsPerEpoch
- * @property {number[]} losses one a step since the last progress
- * @property {number | null} runningLoss
- * @property {number} learningRate
- * @property {number | null} imagesPerSecond
- * @property {number} elapsedMs
- * @property {number | null} remainingMs
- * @property {number} evaluated
- * @property {number} evaluateTotal
- */
-/** @typedef {{epoch: number, step: number, trainLoss: number, validationLoss: number | null, validationAccuracy: number | null, testLoss: number, testAccuracy: number, elapsedMs: number}} EpochEnd */
-/** @typedef {{precision: number, recall: number, f1: number, support: number}} ClassMetrics */
-/** @typedef {{split: Split, epoch: number, step: number, count: number, loss: number, accuracy: number, macroF1: number, confusion: number[], classes: ClassMetrics[]}} Report */
-/** @typedef {{truth: number, predicted: number, total: number, indices: number[], pixels: Uint8Array, probabilities: Uint8Array}} Cell */
-/** @typedef {{datasetId: string, epoch: number, step: number, savedAt: number | string}} Saved */
 /** @typedef {{key: number, level: "info" | "warning" | "error", code: string, message: string}} Notice */
-/** @typedef {{reader: string, trainer: "cpu" | "gpu" | null, adapter: string, why: string | null, parity?: unknown}} DeviceInfo */
+/** @typedef {{trainer: Device | null, adapter: string, why: string | null, parity: import("./protocol.js").Parity | null}} DeviceInfo */
 /** @typedef {"auto" | number} Target the class whose saliency is shown: the answer's own, or a chosen one */
 /** @typedef {{opacity: number, mode: "absolute" | "signed", target: Target}} Saliency */
 /**
@@ -105,10 +63,11 @@ import { DEFAULT_CONFIG } from "./protocol.js";
  * @property {Config} config what the form says; the run has its own
  * @property {Run | null} run
  * @property {boolean} training
- * @property {string | null} trainingReason
+ * @property {WhyStopped | null} whyStopped why the training stands still, where it has begun
+ * @property {boolean} testing a test that was asked for is under way
  * @property {boolean} finished all epochs are done
  * @property {boolean} ended the visitor stopped the run
- * @property {{step: number, loss: number, message: string} | null} diverged
+ * @property {Diverged | null} diverged
  * @property {Progress | null} progress
  * @property {History} history
  * @property {EpochEnd[]} epochs
@@ -116,8 +75,10 @@ import { DEFAULT_CONFIG } from "./protocol.js";
  * @property {{truth: number, predicted: number} | null} cellChoice
  * @property {Cell | null} cell
  * @property {string} weights what was last done with the weights, in words
+ * @property {number} weightsTaken how often the weights that answer were replaced
  * @property {Saved | null} saved
  * @property {Notice[]} notices
+ * @property {number} noticesTold how many there were so far
  */
 
 /**
@@ -138,15 +99,17 @@ import { DEFAULT_CONFIG } from "./protocol.js";
  *   | {type: "preset", preset: PresetName}
  *   | {type: "config", change: Partial<Config>}
  *   | {type: "run", run: Run}
- *   | {type: "training", running: boolean, reason?: string}
+ *   | {type: "training", running: true}
+ *   | {type: "training", running: false, reason: WhyStopped}
+ *   | {type: "testing", running: boolean}
  *   | {type: "progress", progress: Progress}
  *   | ({type: "epochEnd"} & EpochEnd)
- *   | {type: "report", report: Report}
+ *   | {type: "report", report: Report | null}
  *   | {type: "chooseCell", truth: number, predicted: number}
  *   | {type: "cell", cell: Cell}
  *   | {type: "finished"}
- *   | {type: "diverged", step: number, loss: number, message: string}
- *   | {type: "weights", status: string}
+ *   | ({type: "diverged"} & Diverged)
+ *   | {type: "weights", status: string, taken?: {classNames: string[] | null}}
  *   | {type: "offerContinue", saved: Saved | null}
  *   | {type: "notice", level: Notice["level"], code: string, message: string}
  *   | {type: "dismiss", key: number}
@@ -190,7 +153,8 @@ export const initialState = () => ({
   config: PRESETS.quick,
   run: null,
   training: false,
-  trainingReason: null,
+  whyStopped: null,
+  testing: false,
   finished: false,
   ended: false,
   diverged: null,
@@ -201,8 +165,10 @@ export const initialState = () => ({
   cellChoice: null,
   cell: null,
   weights: "",
+  weightsTaken: 0,
   saved: null,
   notices: [],
+  noticesTold: 0,
 });
 
 /** @param {Config} a @param {Config} b */
@@ -302,8 +268,8 @@ const areDigits = (names) => names.every((name, i) => name === String(i));
 export function reduce(state, action) {
   switch (action.type) {
     case "device": {
-      const { reader, trainer, adapter, why, parity } = action;
-      return { ...state, device: { reader, trainer, adapter, why, parity } };
+      const { trainer, adapter, why, parity } = action;
+      return { ...state, device: { trainer, adapter, why, parity } };
     }
     case "ready":
       return { ...state, ready: true };
@@ -335,6 +301,7 @@ export function reduce(state, action) {
         statistics: null,
         inspected: null,
         report: null,
+        testing: false,
         cellChoice: null,
         cell: null,
       };
@@ -400,35 +367,24 @@ export function reduce(state, action) {
       return {
         ...state,
         training: action.running,
-        trainingReason: action.reason ?? null,
-        ended: action.running ? false : state.ended || action.reason === "stopped",
+        whyStopped: action.running ? null : action.reason,
+        ended: !action.running && (state.ended || action.reason === "stopped"),
       };
     case "progress": {
       const { progress } = action;
-      const trained = progress.phase === "train" && progress.step > 0;
-      return {
-        ...state,
-        progress,
-        history: withLosses(upToStep(state.history, progress.step - progress.losses.length), progress.losses, progress.step),
-        answerNames: trained && state.dataset ? namesOf(state.dataset) : state.answerNames,
-      };
+      const { losses, step } = progress;
+      // What diverges is told in words; in the curve it would hide all that was before.
+      if (!losses.every(Number.isFinite)) return { ...state, progress };
+      return { ...state, progress, history: withLosses(upToStep(state.history, step - losses.length), losses, step) };
     }
     case "epochEnd": {
       const { type: _, ...end } = action;
       return { ...state, epochs: [...state.epochs.filter((e) => e.epoch < end.epoch), end] };
     }
-    case "report": {
-      const { progress } = state;
-      // A test that was asked for is over; during training the next progress says how it goes on.
-      const over = !state.training && progress?.phase === "evaluate";
-      return {
-        ...state,
-        report: action.report,
-        cell: null,
-        cellChoice: null,
-        progress: over ? { ...progress, phase: "idle" } : progress,
-      };
-    }
+    case "report":
+      return { ...state, report: action.report, testing: false, cell: null, cellChoice: null };
+    case "testing":
+      return { ...state, testing: action.running };
     case "chooseCell":
       return { ...state, cellChoice: { truth: action.truth, predicted: action.predicted }, cell: null };
     case "cell": {
@@ -437,25 +393,32 @@ export function reduce(state, action) {
       return { ...state, cell: action.cell };
     }
     case "finished":
-      return { ...state, finished: true, training: false, trainingReason: null };
+      return { ...state, finished: true, training: false, whyStopped: "finished" };
     case "diverged":
       return {
         ...state,
         training: false,
-        diverged: { step: action.step, loss: action.loss, message: action.message },
+        whyStopped: "diverged",
+        diverged: { step: action.step, message: action.message },
       };
     case "weights":
-      return { ...state, weights: action.status };
+      return {
+        ...state,
+        weights: action.status,
+        weightsTaken: state.weightsTaken + (action.taken ? 1 : 0),
+        answerNames: action.taken ? namesOf(action.taken.classNames) : state.answerNames,
+      };
     case "offerContinue":
       return { ...state, saved: action.saved };
     case "notice": {
-      const key = (state.notices.at(-1)?.key ?? 0) + 1;
+      const key = state.noticesTold + 1;
       const { level, code, message } = action;
       // The same thing said again replaces itself; at most three are shown.
       const others = state.notices.filter((notice) => notice.code !== code || notice.message !== message);
       return {
         ...state,
         notices: [...others, { key, level, code, message }].slice(-3),
+        noticesTold: key,
         mnistMissing: state.mnistMissing || code === "synthetic_data",
       };
     }
@@ -466,8 +429,8 @@ export function reduce(state, action) {
   }
 }
 
-/** @param {Dataset} dataset */
-const namesOf = (dataset) => (areDigits(dataset.classNames) ? null : dataset.classNames);
+/** Names worth showing: digits name themselves. @param {string[] | null} names */
+const namesOf = (names) => (names === null || areDigits(names) ? null : names);
 
 /**
  * Holds the state; tells its subscribers after each change.

@@ -22,7 +22,7 @@ import { TrainingLoop } from "./training-loop.js";
  *
  * @typedef {object} HostMeans
  * @property {(message:FromWorker, transfer:Transferable[])=>void} post
- * @property {(device:Device)=>Promise<Bundle>} bundle
+ * @property {(device:Device, module:WebAssembly.Module|undefined)=>Promise<Bundle>} bundle
  * @property {RunStore} store
  * @property {()=>void} close
  */
@@ -112,7 +112,7 @@ export class Host {
   async #answer(request, signal) {
     switch (request.type) {
       case "start":
-        this.#bundle = await this.#means.bundle(request.device);
+        this.#bundle = await this.#means.bundle(request.device, request.module);
         this.#lab = await this.#bundle.createLab(request.device);
         return this.#execute({ type: "info" });
       case "command":
@@ -304,9 +304,9 @@ function watchDevices(scope, lost) {
 function serve(scope) {
   const host = new Host({
     post: (message, transfer) => scope.postMessage(message, transfer),
-    bundle: async (device) => {
+    bundle: async (device, module) => {
       const bundle = await import(`./pkg/${device}/glassbox.js`);
-      await bundle.default();
+      await bundle.default(module && { module_or_path: module });
       return bundle;
     },
     store: new RunStore(),

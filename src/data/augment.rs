@@ -26,12 +26,7 @@ pub struct Augmentation {
 
 impl Default for Augmentation {
     fn default() -> Self {
-        Self {
-            max_shift: 1.5,
-            max_half_turn: 0.09,
-            max_scale: 0.1,
-            max_shear: 0.1,
-        }
+        Self { max_shift: 1.5, max_half_turn: 0.09, max_scale: 0.1, max_shear: 0.1 }
     }
 }
 
@@ -45,19 +40,10 @@ impl Augmentation {
     /// [`Error::WrongLength`] when `image` is not 784 long.
     pub fn apply(&self, image: &[u8], seed: u64, step: u64, position: u64) -> Result<Vec<u8>> {
         if image.len() != IMAGE_PIXELS {
-            return Err(Error::WrongLength {
-                what: "image",
-                expected: IMAGE_PIXELS,
-                got: image.len(),
-            });
+            return Err(Error::WrongLength { what: "image", expected: IMAGE_PIXELS, got: image.len() });
         }
         let mut random = generator(Purpose::Augmentation, seed, step, position);
-        let [map_x, map_y] = affine(
-            &mut random,
-            self.max_half_turn,
-            self.max_shear,
-            self.max_scale,
-        );
+        let [map_x, map_y] = affine(&mut random, self.max_half_turn, self.max_shear, self.max_scale);
         let shift_x = symmetric(&mut random, self.max_shift);
         let shift_y = symmetric(&mut random, self.max_shift);
         let middle = (IMAGE_SIDE as f32 - 1.0) / 2.0;
@@ -94,22 +80,14 @@ pub(super) fn symmetric(random: &mut impl Rng, limit: f32) -> f32 {
 ///
 /// The rotation is built from the tangent t of half its angle: cos = (1 − t²)/(1 + t²) and
 /// sin = 2t/(1 + t²) are the same to the bit everywhere, which a library's sine is not.
-pub(super) fn affine(
-    random: &mut impl Rng,
-    max_half_turn: f32,
-    max_shear: f32,
-    max_scale: f32,
-) -> [[f32; 2]; 2] {
+pub(super) fn affine(random: &mut impl Rng, max_half_turn: f32, max_shear: f32, max_scale: f32) -> [[f32; 2]; 2] {
     let t = symmetric(random, max_half_turn);
     let shear = symmetric(random, max_shear);
     let scale_x = 1.0 + symmetric(random, max_scale);
     let scale_y = 1.0 + symmetric(random, max_scale);
     let cos = (1.0 - t * t) / (1.0 + t * t);
     let sin = 2.0 * t / (1.0 + t * t);
-    [
-        [cos * scale_x, (cos * shear - sin) * scale_y],
-        [sin * scale_x, (sin * shear + cos) * scale_y],
-    ]
+    [[cos * scale_x, (cos * shear - sin) * scale_y], [sin * scale_x, (sin * shear + cos) * scale_y]]
 }
 
 /// The image between its pixels, linearly; empty outside.
@@ -125,8 +103,7 @@ fn sample(image: &[u8], x: f32, y: f32) -> f32 {
     };
     let (right_part, bottom_part) = (x - left, y - top);
     let upper = pixel(left, top) * (1.0 - right_part) + pixel(left + 1.0, top) * right_part;
-    let lower =
-        pixel(left, top + 1.0) * (1.0 - right_part) + pixel(left + 1.0, top + 1.0) * right_part;
+    let lower = pixel(left, top + 1.0) * (1.0 - right_part) + pixel(left + 1.0, top + 1.0) * right_part;
     upper * (1.0 - bottom_part) + lower * bottom_part
 }
 
@@ -158,12 +135,7 @@ mod tests {
 
     #[test]
     fn no_change_allowed_is_no_change() {
-        let still = Augmentation {
-            max_shift: 0.0,
-            max_half_turn: 0.0,
-            max_scale: 0.0,
-            max_shear: 0.0,
-        };
+        let still = Augmentation { max_shift: 0.0, max_half_turn: 0.0, max_scale: 0.0, max_shear: 0.0 };
         assert_eq!(still.apply(&square(), 1, 2, 3).unwrap(), square());
     }
 
@@ -182,9 +154,6 @@ mod tests {
 
     #[test]
     fn other_sizes_are_an_error() {
-        assert_eq!(
-            augment(&[0; 783], 0, 0, 0).unwrap_err().code(),
-            "wrong_length"
-        );
+        assert_eq!(augment(&[0; 783], 0, 0, 0).unwrap_err().code(), "wrong_length");
     }
 }

@@ -28,9 +28,7 @@ impl Batcher {
     pub fn new(count: usize, batch_size: usize, seed: u64, drop_last: bool) -> Result<Self> {
         let invalid = |field, reason| Err(Error::ConfigInvalid { field, reason });
         if count == 0 {
-            return Err(Error::Empty {
-                what: "training split",
-            });
+            return Err(Error::Empty { what: "training split" });
         }
         let Ok(count_u32) = u32::try_from(count) else {
             return invalid("samples", format!("{count} are more than {}", u32::MAX));
@@ -39,30 +37,18 @@ impl Batcher {
             return invalid("batchSize", "it is 0; it must be at least 1".to_owned());
         }
         if drop_last && batch_size > count {
-            let reason = format!(
-                "{batch_size} is more than the {count} samples, and the last smaller batch is dropped"
-            );
+            let reason =
+                format!("{batch_size} is more than the {count} samples, and the last smaller batch is dropped");
             return invalid("batchSize", reason);
         }
-        Ok(Self {
-            count: count_u32,
-            batch_size,
-            seed,
-            drop_last,
-            cached_epoch: None,
-            order: Vec::new(),
-        })
+        Ok(Self { count: count_u32, batch_size, seed, drop_last, cached_epoch: None, order: Vec::new() })
     }
 
     /// Batches of an epoch.
     #[must_use]
     pub fn steps_per_epoch(&self) -> usize {
         let count = self.count as usize;
-        if self.drop_last {
-            count / self.batch_size
-        } else {
-            count.div_ceil(self.batch_size)
-        }
+        if self.drop_last { count / self.batch_size } else { count.div_ceil(self.batch_size) }
     }
 
     /// Positions of the samples of batch `step` (from 0) of `epoch`; empty past the epoch's end.
@@ -113,9 +99,7 @@ mod tests {
     use super::*;
 
     fn epoch(batcher: &mut Batcher, epoch: usize) -> Vec<u32> {
-        (0..batcher.steps_per_epoch())
-            .flat_map(|step| batcher.indices(epoch, step))
-            .collect()
+        (0..batcher.steps_per_epoch()).flat_map(|step| batcher.indices(epoch, step)).collect()
     }
 
     #[test]
@@ -141,10 +125,7 @@ mod tests {
         // Another way of asking, the same answer.
         assert_eq!(second, epoch(&mut b, 1));
         assert_eq!(first[64..96], b.indices(0, 2));
-        assert_ne!(
-            first,
-            epoch(&mut Batcher::new(500, 32, 12, false).unwrap(), 0)
-        );
+        assert_ne!(first, epoch(&mut Batcher::new(500, 32, 12, false).unwrap(), 0));
         // Shuffled at all.
         assert!(!first.is_sorted());
     }
@@ -173,11 +154,7 @@ mod tests {
 
     #[test]
     fn impossible_settings_are_errors() {
-        let code = |count, batch_size, drop_last| {
-            Batcher::new(count, batch_size, 0, drop_last)
-                .unwrap_err()
-                .code()
-        };
+        let code = |count, batch_size, drop_last| Batcher::new(count, batch_size, 0, drop_last).unwrap_err().code();
         assert_eq!(code(0, 1, false), "empty");
         assert_eq!(code(10, 0, false), "config_invalid");
         assert_eq!(code(10, 11, true), "config_invalid");

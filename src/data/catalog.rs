@@ -64,40 +64,14 @@ const fn files(packed: [(&'static str, usize); 4]) -> [CatalogFile; 4] {
         (sha256, bytes): (&'static str, usize),
         unpacked_bytes: usize,
     ) -> CatalogFile {
-        CatalogFile {
-            role,
-            name,
-            sha256,
-            bytes,
-            unpacked_bytes,
-        }
+        CatalogFile { role, name, sha256, bytes, unpacked_bytes }
     }
     let [train_images, train_labels, test_images, test_labels] = packed;
     [
-        file(
-            FileRole::TrainImages,
-            "train-images-idx3-ubyte.gz",
-            train_images,
-            47_040_016,
-        ),
-        file(
-            FileRole::TrainLabels,
-            "train-labels-idx1-ubyte.gz",
-            train_labels,
-            60_008,
-        ),
-        file(
-            FileRole::TestImages,
-            "t10k-images-idx3-ubyte.gz",
-            test_images,
-            7_840_016,
-        ),
-        file(
-            FileRole::TestLabels,
-            "t10k-labels-idx1-ubyte.gz",
-            test_labels,
-            10_008,
-        ),
+        file(FileRole::TrainImages, "train-images-idx3-ubyte.gz", train_images, 47_040_016),
+        file(FileRole::TrainLabels, "train-labels-idx1-ubyte.gz", train_labels, 60_008),
+        file(FileRole::TestImages, "t10k-images-idx3-ubyte.gz", test_images, 7_840_016),
+        file(FileRole::TestLabels, "t10k-labels-idx1-ubyte.gz", test_labels, 10_008),
     ]
 }
 
@@ -112,22 +86,10 @@ pub const CATALOG: &[CatalogEntry] = &[
         mean: 0.1307,
         std: 0.3081,
         files: files([
-            (
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                9_912_422,
-            ),
-            (
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                28_881,
-            ),
-            (
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                1_648_877,
-            ),
-            (
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-                4_542,
-            ),
+            ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422),
+            ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881),
+            ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877),
+            ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
         ]),
         mirrors: &[
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -154,22 +116,10 @@ pub const CATALOG: &[CatalogEntry] = &[
         mean: 0.2860,
         std: 0.3530,
         files: files([
-            (
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                26_421_880,
-            ),
-            (
-                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                29_515,
-            ),
-            (
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                4_422_102,
-            ),
-            (
-                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-                5_148,
-            ),
+            ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26_421_880),
+            ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29_515),
+            ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4_422_102),
+            ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5_148),
         ]),
         mirrors: &[
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -218,10 +168,8 @@ mod tests {
 
     #[test]
     fn no_two_files_are_the_same() {
-        let mut sums: Vec<_> = CATALOG
-            .iter()
-            .flat_map(|entry| entry.files.each_ref().map(|file| file.sha256))
-            .collect();
+        let mut sums: Vec<_> =
+            CATALOG.iter().flat_map(|entry| entry.files.each_ref().map(|file| file.sha256)).collect();
         sums.sort_unstable();
         sums.dedup();
         assert_eq!(sums.len(), 8);

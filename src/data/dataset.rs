@@ -37,28 +37,17 @@ impl Split {
     pub fn new(images: Vec<u8>, labels: Vec<u8>, classes: usize) -> Result<Self> {
         let count = images.len() / IMAGE_PIXELS;
         if !images.len().is_multiple_of(IMAGE_PIXELS) {
-            return Err(Error::WrongLength {
-                what: "images",
-                expected: (count + 1) * IMAGE_PIXELS,
-                got: images.len(),
-            });
+            return Err(Error::WrongLength { what: "images", expected: (count + 1) * IMAGE_PIXELS, got: images.len() });
         }
         if count != labels.len() {
-            return Err(Error::LengthMismatch {
-                images: count,
-                labels: labels.len(),
-            });
+            return Err(Error::LengthMismatch { images: count, labels: labels.len() });
         }
         if count == 0 {
             return Err(Error::Empty { what: "dataset" });
         }
         let is_bad = |&label: &u8| usize::from(label) >= classes;
         if let Some(index) = labels.iter().position(is_bad) {
-            return Err(Error::LabelOutOfRange {
-                index,
-                label: labels[index],
-                classes,
-            });
+            return Err(Error::LabelOutOfRange { index, label: labels[index], classes });
         }
         Ok(Self { images, labels })
     }
@@ -68,10 +57,7 @@ impl Split {
         let images = parse_images(images)?;
         let labels = parse_labels(labels)?;
         if (images.rows, images.cols) != (IMAGE_SIDE, IMAGE_SIDE) {
-            return Err(Error::ImageSize {
-                rows: images.rows,
-                cols: images.cols,
-            });
+            return Err(Error::ImageSize { rows: images.rows, cols: images.cols });
         }
         Self::new(images.pixels, labels, CLASSES)
     }
@@ -256,18 +242,11 @@ impl Dataset {
             .zip(&class_counts)
             .flat_map(|(sums, &count)| {
                 let count = (count as u64).max(1);
-                sums.iter()
-                    .map(move |sum| ((sum + count / 2) / count) as u8)
+                sums.iter().map(move |sum| ((sum + count / 2) / count) as u8)
             })
             .collect();
         let (mean, std) = split.mean_and_std();
-        Statistics {
-            count: split.len(),
-            class_counts,
-            mean,
-            std,
-            class_means,
-        }
+        Statistics { count: split.len(), class_counts, mean, std, class_means }
     }
 }
 
@@ -275,10 +254,7 @@ impl Dataset {
 /// and `Normalize`, so that the results are equal to the bit.
 #[must_use]
 pub fn normalise(pixels: &[u8], mean: f32, std: f32) -> Vec<f32> {
-    pixels
-        .iter()
-        .map(|&pixel| (f32::from(pixel) / 255.0 - mean) / std)
-        .collect()
+    pixels.iter().map(|&pixel| (f32::from(pixel) / 255.0 - mean) / std).collect()
 }
 
 #[cfg(test)]
@@ -338,9 +314,7 @@ mod tests {
 
     #[test]
     fn statistics_count_and_average() {
-        let statistics = own(&[10, 21, 255, 0], &[3, 3, 9, 0])
-            .unwrap()
-            .statistics(SplitName::Test);
+        let statistics = own(&[10, 21, 255, 0], &[3, 3, 9, 0]).unwrap().statistics(SplitName::Test);
         assert_eq!(statistics.count, 4);
         assert_eq!(statistics.class_counts, [1, 0, 0, 2, 0, 0, 0, 0, 0, 1]);
         assert!((statistics.mean - 71.5 / 255.0).abs() < 1e-6);
@@ -360,21 +334,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_an_error() {
-        assert_eq!(
-            own(&[1, 2], &[0]),
-            Err(Error::LengthMismatch {
-                images: 2,
-                labels: 1
-            })
-        );
-        assert_eq!(
-            own(&[1, 2], &[0, 10]),
-            Err(Error::LabelOutOfRange {
-                index: 1,
-                label: 10,
-                classes: 10
-            })
-        );
+        assert_eq!(own(&[1, 2], &[0]), Err(Error::LengthMismatch { images: 2, labels: 1 }));
+        assert_eq!(own(&[1, 2], &[0, 10]), Err(Error::LabelOutOfRange { index: 1, label: 10, classes: 10 }));
         assert_eq!(own(&[], &[]), Err(Error::Empty { what: "dataset" }));
         let (images, labels) = files(27, &[1], &[0]);
         assert_eq!(
@@ -383,11 +344,7 @@ mod tests {
         );
         assert_eq!(
             Split::new(vec![0; 785], vec![0], 10),
-            Err(Error::WrongLength {
-                what: "images",
-                expected: 1568,
-                got: 785
-            })
+            Err(Error::WrongLength { what: "images", expected: 1568, got: 785 })
         );
     }
 }

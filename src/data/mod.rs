@@ -44,10 +44,7 @@ enum Purpose {
 /// A generator of its own for (purpose, seed, major, minor), for example (batches, seed, epoch, 0).
 fn generator(purpose: Purpose, seed: u64, major: u64, minor: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
-    for (bytes, value) in key
-        .chunks_exact_mut(8)
-        .zip([purpose as u64, seed, major, minor])
-    {
+    for (bytes, value) in key.chunks_exact_mut(8).zip([purpose as u64, seed, major, minor]) {
         bytes.copy_from_slice(&value.to_le_bytes());
     }
     ChaCha8Rng::from_seed(key)
@@ -60,8 +57,7 @@ mod tests {
 
     #[test]
     fn every_part_of_the_key_changes_the_stream() {
-        let draw =
-            |purpose, seed, major, minor| generator(purpose, seed, major, minor).random::<u64>();
+        let draw = |purpose, seed, major, minor| generator(purpose, seed, major, minor).random::<u64>();
         let first = draw(Purpose::Batches, 7, 1, 2);
         assert_eq!(first, draw(Purpose::Batches, 7, 1, 2));
         assert_ne!(first, draw(Purpose::Validation, 7, 1, 2));

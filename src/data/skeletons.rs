@@ -12,8 +12,7 @@ pub(super) type Stroke = &'static [Point];
 pub(super) type Variant = &'static [Stroke];
 
 /// The variants of each digit.
-pub(super) const DIGITS: [&[Variant]; 10] =
-    [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
+pub(super) const DIGITS: [&[Variant]; 10] = [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
 
 #[rustfmt::skip]
 const ZERO: &[Variant] = &[
@@ -166,10 +165,7 @@ mod tests {
             for stroke in variants.iter().flat_map(|variant| variant.iter()) {
                 assert!(stroke.len() >= 2, "{digit}");
                 for &(x, y) in *stroke {
-                    assert!(
-                        (-0.1..=1.0).contains(&x) && (-0.1..=1.0).contains(&y),
-                        "{digit}"
-                    );
+                    assert!((-0.1..=1.0).contains(&x) && (-0.1..=1.0).contains(&y), "{digit}");
                 }
             }
         }

@@ -43,10 +43,7 @@ const WARP_NODES: usize = 4;
 pub fn generate(train_count: usize, test_count: usize, seed: u64) -> Result<Dataset> {
     let split = |field, count, number| {
         if count == 0 || count > MAX_COUNT {
-            return Err(Error::ConfigInvalid {
-                field,
-                reason: format!("it is {count}; it must be 1 to {MAX_COUNT}"),
-            });
+            return Err(Error::ConfigInvalid { field, reason: format!("it is {count}; it must be 1 to {MAX_COUNT}") });
         }
         let mut images = Vec::with_capacity(count * IMAGE_PIXELS);
         let mut labels = Vec::with_capacity(count);
@@ -61,12 +58,7 @@ pub fn generate(train_count: usize, test_count: usize, seed: u64) -> Result<Data
     };
     let train = split("trainCount", train_count, 0)?;
     let test = split("testCount", test_count, 1)?;
-    Ok(Dataset::measured(
-        "synthetic",
-        "Synthetic digits",
-        train,
-        test,
-    ))
+    Ok(Dataset::measured("synthetic", "Synthetic digits", train, test))
 }
 
 /// One image of `digit`, `[28, 28]`.
@@ -122,10 +114,7 @@ fn curve(control: &[Point]) -> Vec<Point> {
                 let square = 2.0 * p0 - 5.0 * p1 + 4.0 * p2 - p3;
                 p1 + 0.5 * t * (p2 - p0 + t * (square + t * cubic))
             };
-            points.push((
-                at(before.0, from.0, to.0, after.0),
-                at(before.1, from.1, to.1, after.1),
-            ));
+            points.push((at(before.0, from.0, to.0, after.0), at(before.1, from.1, to.1, after.1)));
         }
     }
     points

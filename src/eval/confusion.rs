@@ -19,10 +19,7 @@ impl ConfusionMatrix {
     #[must_use]
     pub fn new(classes: usize) -> Self {
         let classes = classes.max(1);
-        Self {
-            classes,
-            counts: vec![0; classes * classes],
-        }
+        Self { classes, counts: vec![0; classes * classes] }
     }
 
     /// Counts one sample.
@@ -33,11 +30,7 @@ impl ConfusionMatrix {
     pub fn add(&mut self, truth: u8, predicted: u8) -> Result<()> {
         for label in [truth, predicted] {
             if usize::from(label) >= self.classes {
-                return Err(Error::LabelOutOfRange {
-                    index: self.total(),
-                    label,
-                    classes: self.classes,
-                });
+                return Err(Error::LabelOutOfRange { index: self.total(), label, classes: self.classes });
             }
         }
         self.counts[usize::from(truth) * self.classes + usize::from(predicted)] += 1;
@@ -47,11 +40,7 @@ impl ConfusionMatrix {
     /// How many samples of `truth` were taken for `predicted`; 0 for classes that do not exist.
     #[must_use]
     pub fn get(&self, truth: usize, predicted: usize) -> u32 {
-        if truth < self.classes && predicted < self.classes {
-            self.counts[truth * self.classes + predicted]
-        } else {
-            0
-        }
+        if truth < self.classes && predicted < self.classes { self.counts[truth * self.classes + predicted] } else { 0 }
     }
 
     /// Samples counted.
@@ -63,25 +52,19 @@ impl ConfusionMatrix {
     /// Samples whose class was predicted right: the sum of the diagonal.
     #[must_use]
     pub fn correct(&self) -> usize {
-        (0..self.classes)
-            .map(|class| self.get(class, class) as usize)
-            .sum()
+        (0..self.classes).map(|class| self.get(class, class) as usize).sum()
     }
 
     /// Samples that are of `class`: the sum of its row.
     #[must_use]
     pub fn truths(&self, class: usize) -> usize {
-        (0..self.classes)
-            .map(|other| self.get(class, other) as usize)
-            .sum()
+        (0..self.classes).map(|other| self.get(class, other) as usize).sum()
     }
 
     /// Samples that were taken for `class`: the sum of its column.
     #[must_use]
     pub fn predictions(&self, class: usize) -> usize {
-        (0..self.classes)
-            .map(|other| self.get(other, class) as usize)
-            .sum()
+        (0..self.classes).map(|other| self.get(other, class) as usize).sum()
     }
 }
 
@@ -107,11 +90,7 @@ mod tests {
     fn rejects_what_is_no_class_and_counts_nothing() {
         let mut matrix = ConfusionMatrix::new(3);
         matrix.add(1, 1).unwrap();
-        let error = Error::LabelOutOfRange {
-            index: 1,
-            label: 3,
-            classes: 3,
-        };
+        let error = Error::LabelOutOfRange { index: 1, label: 3, classes: 3 };
         assert_eq!(matrix.add(3, 0), Err(error.clone()));
         assert_eq!(matrix.add(0, 3), Err(error));
         assert_eq!(matrix.total(), 1);

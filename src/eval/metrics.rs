@@ -60,11 +60,7 @@ pub fn macro_f1(classes: &[ClassMetrics]) -> f64 {
 
 #[allow(clippy::cast_precision_loss)] // counts of samples, far below 2^52
 fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 #[cfg(test)]
@@ -72,10 +68,7 @@ mod tests {
     use super::*;
 
     fn matrix(classes: usize, counts: &[u32]) -> ConfusionMatrix {
-        ConfusionMatrix {
-            classes,
-            counts: counts.to_vec(),
-        }
+        ConfusionMatrix { classes, counts: counts.to_vec() }
     }
 
     fn close(got: f64, expected: f64) {
@@ -104,13 +97,7 @@ mod tests {
         close(classes[2].precision, 0.75);
         close(classes[2].recall, 0.6);
         close(classes[2].f1, 2.0 / 3.0);
-        assert_eq!(
-            classes
-                .iter()
-                .map(|class| class.support)
-                .collect::<Vec<_>>(),
-            [10, 5, 5]
-        );
+        assert_eq!(classes.iter().map(|class| class.support).collect::<Vec<_>>(), [10, 5, 5]);
         close(accuracy(&matrix), 14.0 / 20.0);
         close(macro_f1(&classes), (0.8 + 6.0 / 11.0 + 2.0 / 3.0) / 3.0);
     }
@@ -127,14 +114,8 @@ mod tests {
     fn what_is_undefined_is_zero() {
         // Class 1 has no samples and class 2 is never predicted.
         let classes = class_metrics(&matrix(3, &[4, 1, 0, 0, 0, 0, 2, 0, 0]));
-        assert_eq!(
-            (classes[1].precision, classes[1].recall, classes[1].f1),
-            (0.0, 0.0, 0.0)
-        );
-        assert_eq!(
-            (classes[2].precision, classes[2].recall, classes[2].f1),
-            (0.0, 0.0, 0.0)
-        );
+        assert_eq!((classes[1].precision, classes[1].recall, classes[1].f1), (0.0, 0.0, 0.0));
+        assert_eq!((classes[2].precision, classes[2].recall, classes[2].f1), (0.0, 0.0, 0.0));
         assert_eq!(classes[2].support, 2);
 
         let empty = ConfusionMatrix::new(3);

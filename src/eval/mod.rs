@@ -6,4 +6,4 @@ pub mod report;
 
 pub use confusion::ConfusionMatrix;
 pub use metrics::ClassMetrics;
-pub use report::{Report, ReportBuilder};
+pub use report::{Report, ReportBuilder, softmax};

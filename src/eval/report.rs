@@ -47,9 +47,7 @@ impl Report {
     /// `[C]`, the probabilities of the sample at `position`; `None` where there is none.
     #[must_use]
     pub fn probabilities_of(&self, position: usize) -> Option<&[f32]> {
-        self.probabilities
-            .chunks_exact(self.confusion.classes)
-            .nth(position)
+        self.probabilities.chunks_exact(self.confusion.classes).nth(position)
     }
 }
 
@@ -88,39 +86,20 @@ impl ReportBuilder {
     pub fn add(&mut self, logits: &[f32], labels: &[u8]) -> Result<()> {
         let classes = self.confusion.classes;
         if logits.len() != labels.len() * classes {
-            return Err(Error::WrongLength {
-                what: "the logits",
-                expected: labels.len() * classes,
-                got: logits.len(),
-            });
+            return Err(Error::WrongLength { what: "the logits", expected: labels.len() * classes, got: logits.len() });
         }
-        if let Some(i) = labels
-            .iter()
-            .position(|&label| usize::from(label) >= classes)
-        {
-            return Err(Error::LabelOutOfRange {
-                index: self.labels.len() + i,
-                label: labels[i],
-                classes,
-            });
+        if let Some(i) = labels.iter().position(|&label| usize::from(label) >= classes) {
+            return Err(Error::LabelOutOfRange { index: self.labels.len() + i, label: labels[i], classes });
         }
         if logits.iter().any(|logit| !logit.is_finite()) {
             return Err(Error::NotFinite { what: "the logits" });
         }
 
         for (row, &label) in logits.chunks_exact(classes).zip(labels) {
-            // In f64, and shifted by the maximum, so that no logit overflows.
             let (predicted, maximum) = first_maximum(row);
-            let maximum = f64::from(maximum);
-            let sum: f64 = row
-                .iter()
-                .map(|&logit| (f64::from(logit) - maximum).exp())
-                .sum();
-            self.loss_sum += maximum + sum.ln() - f64::from(row[usize::from(label)]);
-            self.probabilities.extend(
-                row.iter()
-                    .map(|&logit| ((f64::from(logit) - maximum).exp() / sum) as f32),
-            );
+            let log_sum = log_sum_exp(row, maximum);
+            self.loss_sum += log_sum - f64::from(row[usize::from(label)]);
+            self.probabilities.extend(row.iter().map(|&logit| (f64::from(logit) - log_sum).exp() as f32));
             self.confusion.add(label, predicted)?;
             self.predictions.push(predicted);
             self.labels.push(label);
@@ -154,6 +133,24 @@ impl ReportBuilder {
     }
 }
 
+/// The softmax of one row of logits; empty for an empty row.
+///
+/// # Shapes
+/// - `logits` and result: `[C]`
+#[must_use]
+#[allow(clippy::cast_possible_truncation)] // probabilities are kept in f32
+pub fn softmax(logits: &[f32]) -> Vec<f32> {
+    let log_sum = log_sum_exp(logits, first_maximum(logits).1);
+    logits.iter().map(|&logit| (f64::from(logit) - log_sum).exp() as f32).collect()
+}
+
+/// `ln Σ exp(logit)`, in f64 and shifted by the maximum, so that no logit overflows.
+fn log_sum_exp(row: &[f32], maximum: f32) -> f64 {
+    let maximum = f64::from(maximum);
+    let sum: f64 = row.iter().map(|&logit| (f64::from(logit) - maximum).exp()).sum();
+    maximum + sum.ln()
+}
+
 /// Position and value of the first of the largest logits of a row that is not empty.
 fn first_maximum(row: &[f32]) -> (u8, f32) {
     (0..=u8::MAX)
@@ -178,9 +175,7 @@ mod tests {
     #[test]
     fn loss_is_the_mean_cross_entropy() {
         let mut builder = ReportBuilder::new(3);
-        builder
-            .add(&logs(&[0.5, 0.25, 0.25, 0.1, 0.1, 0.8]), &[0, 1])
-            .unwrap();
+        builder.add(&logs(&[0.5, 0.25, 0.25, 0.1, 0.1, 0.8]), &[0, 1]).unwrap();
         builder.add(&logs(&[0.25, 0.5, 0.25]), &[1]).unwrap();
         assert_eq!(builder.count(), 3);
         let report = builder.finish();
@@ -202,9 +197,7 @@ mod tests {
     #[test]
     fn huge_logits_do_not_overflow() {
         let mut builder = ReportBuilder::new(2);
-        builder
-            .add(&[3e38, -3e38, -1000.0, -1000.0], &[0, 1])
-            .unwrap();
+        builder.add(&[3e38, -3e38, -1000.0, -1000.0], &[0, 1]).unwrap();
         let report = builder.finish();
         close(report.loss, 2f64.ln() / 2.0);
         assert_eq!(report.probabilities, [1.0, 0.0, 0.5, 0.5]);
@@ -213,18 +206,14 @@ mod tests {
     #[test]
     fn the_first_maximum_wins() {
         let mut builder = ReportBuilder::new(3);
-        builder
-            .add(&[0.0, 2.0, 2.0, -1.0, -1.0, -1.0], &[1, 2])
-            .unwrap();
+        builder.add(&[0.0, 2.0, 2.0, -1.0, -1.0, -1.0], &[1, 2]).unwrap();
         assert_eq!(builder.finish().predictions, [1, 0]);
     }
 
     #[test]
     fn a_cell_lists_its_samples() {
         let mut builder = ReportBuilder::new(2);
-        builder
-            .add(&[0.0, 1.0, 1.0, 0.0, 0.0, 1.0], &[0, 0, 1])
-            .unwrap();
+        builder.add(&[0.0, 1.0, 1.0, 0.0, 0.0, 1.0], &[0, 0, 1]).unwrap();
         builder.add(&[0.0, 1.0], &[0]).unwrap();
         let report = builder.finish();
         assert_eq!(report.cell(0, 1), [0, 3]);
@@ -241,11 +230,7 @@ mod tests {
         let wrong_length = builder.add(&[0.0, 1.0, 2.0], &[0]).unwrap_err();
         assert_eq!(wrong_length.code(), "wrong_length");
         let label = builder.add(&[0.0, 1.0, 0.0, 1.0], &[0, 2]).unwrap_err();
-        let expected = Error::LabelOutOfRange {
-            index: 2,
-            label: 2,
-            classes: 2,
-        };
+        let expected = Error::LabelOutOfRange { index: 2, label: 2, classes: 2 };
         assert_eq!(label, expected);
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let error = builder.add(&[0.0, 1.0, bad, 1.0], &[0, 0]).unwrap_err();

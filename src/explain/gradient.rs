@@ -5,8 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Attribute, Attribution, predicted};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::model::Net;
-use crate::train::trainer::images_on;
+use crate::model::{Net, images_on};
 
 /// `E(I₀) = ∂S_c/∂I` at `I₀`: the gradient of class `c`'s score, the logit before softmax, with
 /// respect to the (normalised) pixels. Signed; its absolute value is the usual saliency map.
@@ -39,9 +38,8 @@ impl Attribute for Gradient {
         };
         let row = scores.clone().without_autodiff();
         let gradients = scores.slice([0..1, target..target + 1]).sum().backward();
-        let gradient = input.grad(&gradients).ok_or_else(|| Error::DeviceFailed {
-            reason: "the input has no gradient".into(),
-        })?;
+        let gradient =
+            input.grad(&gradients).ok_or_else(|| Error::DeviceFailed { reason: "the input has no gradient".into() })?;
         let values = gradient.flatten(0, 3);
         let (logits, values) = match logits {
             Some(logits) => (logits, device::read(vec![values]).await?.remove(0)),

@@ -5,7 +5,7 @@ pub mod presets;
 pub mod spec;
 pub mod summary;
 
-pub use net::{Net, ParameterMap};
+pub use net::{Net, ParameterMap, images_on};
 pub use presets::lecture;
 pub use spec::{LayerKind, LayerSpec, ModelSpec};
 pub use summary::{LayerSummary, ModelSummary};

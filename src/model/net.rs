@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::spec::{LayerKind, ModelSpec};
 use crate::device;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::safetensors::{self, NamedTensor};
 
 /// A net on a device. With an autodiff device its parameters collect gradients.
@@ -78,7 +78,10 @@ impl Net {
         safetensors::check(tensors, &spec.parameters())?;
         let find = |layer: &str, part: &str| {
             let name = format!("{layer}.{part}");
-            let tensor = tensors.iter().find(|t| t.name == name).expect("checked above");
+            tensors.iter().find(|tensor| tensor.name == name).expect("checked above")
+        };
+        let data = |layer: &str, part: &str| {
+            let tensor = find(layer, part);
             TensorData::new(tensor.values.clone(), tensor.shape.clone())
         };
         let layers = spec
@@ -88,8 +91,8 @@ impl Net {
                 LayerKind::Conv2d { kernel_size, .. } => Layer::Conv2d(
                     layer.name.clone(),
                     Conv2d {
-                        weight: parameter(Tensor::from_data(find(&layer.name, "weight"), device)),
-                        bias: Some(parameter(Tensor::from_data(find(&layer.name, "bias"), device))),
+                        weight: parameter(Tensor::from_data(data(&layer.name, "weight"), device)),
+                        bias: Some(parameter(Tensor::from_data(data(&layer.name, "bias"), device))),
                         stride: [1, 1],
                         kernel_size: [kernel_size; 2],
                         dilation: [1, 1],
@@ -98,20 +101,16 @@ impl Net {
                     },
                 ),
                 LayerKind::Relu => Layer::Relu,
-                LayerKind::MaxPool2d { kernel_size } => Layer::MaxPool2d(
-                    MaxPool2dConfig::new([kernel_size; 2]).with_strides([kernel_size; 2]).init(),
-                ),
+                LayerKind::MaxPool2d { kernel_size } => {
+                    Layer::MaxPool2d(MaxPool2dConfig::new([kernel_size; 2]).with_strides([kernel_size; 2]).init())
+                }
                 LayerKind::Flatten => Layer::Flatten,
                 LayerKind::Linear { in_features, out_features } => {
                     // Burn keeps [in, out], PyTorch [out, in].
-                    let data = find(&layer.name, "weight").into_vec::<f32>().expect("it is f32");
-                    let data = transposed(&data, out_features, in_features);
-                    let weight = Tensor::from_data(TensorData::new(data, [in_features, out_features]), device);
-                    let bias = Tensor::from_data(find(&layer.name, "bias"), device);
-                    Layer::Linear(
-                        layer.name.clone(),
-                        Linear { weight: parameter(weight), bias: Some(parameter(bias)) },
-                    )
+                    let values = transposed(&find(&layer.name, "weight").values, out_features, in_features);
+                    let weight = Tensor::from_data(TensorData::new(values, [in_features, out_features]), device);
+                    let bias = Tensor::from_data(data(&layer.name, "bias"), device);
+                    Layer::Linear(layer.name.clone(), Linear { weight: parameter(weight), bias: Some(parameter(bias)) })
                 }
             })
             .collect();
@@ -220,6 +219,25 @@ impl Net {
             })
             .collect()
     }
+}
+
+/// Puts images onto a device.
+///
+/// # Shapes
+/// - `images`: `[B, 784]` f32, normalised, row-major
+/// - output: `[B, 1, 28, 28]`
+///
+/// # Errors
+/// [`Error::Empty`] or [`Error::WrongLength`].
+pub fn images_on(images: Vec<f32>, device: &Device) -> Result<Tensor<4>> {
+    let count = images.len() / 784;
+    if count == 0 {
+        return Err(Error::Empty { what: "batch" });
+    }
+    if images.len() != count * 784 {
+        return Err(Error::WrongLength { what: "images", expected: count * 784, got: images.len() });
+    }
+    Ok(Tensor::from_data(TensorData::new(images, [count, 1, 28, 28]), device))
 }
 
 fn parameter<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {

@@ -113,9 +113,7 @@ impl LayerKind {
             Self::Conv2d { in_channels, out_channels, kernel_size } => {
                 Some([vec![out_channels, in_channels, kernel_size, kernel_size], vec![out_channels]])
             }
-            Self::Linear { in_features, out_features } => {
-                Some([vec![out_features, in_features], vec![out_features]])
-            }
+            Self::Linear { in_features, out_features } => Some([vec![out_features, in_features], vec![out_features]]),
             _ => None,
         }
     }
@@ -151,9 +149,7 @@ impl ModelSpec {
         self.layers
             .iter()
             .filter_map(|layer| Some((&layer.name, layer.kind.parameter_shapes()?)))
-            .flat_map(|(name, [weight, bias])| {
-                [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
-            })
+            .flat_map(|(name, [weight, bias])| [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)])
             .collect()
     }
 }

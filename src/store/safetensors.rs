@@ -51,14 +51,8 @@ impl DType {
 /// # Errors
 /// [`Error::WrongLength`] when a tensor's values do not fill its shape, [`Error::SafetensorsInvalid`]
 /// when two share a name, [`Error::WeightsNotFinite`] when a finite value is too large for `dtype`.
-pub fn write(
-    tensors: &[NamedTensor],
-    metadata: &BTreeMap<String, String>,
-    dtype: DType,
-) -> Result<Vec<u8>> {
-    let invalid = |error: serde_json::Error| Error::SafetensorsInvalid {
-        reason: error.to_string(),
-    };
+pub fn write(tensors: &[NamedTensor], metadata: &BTreeMap<String, String>, dtype: DType) -> Result<Vec<u8>> {
+    let invalid = |error: serde_json::Error| Error::SafetensorsInvalid { reason: error.to_string() };
     let (dtype_name, width) = dtype.spec();
     let mut names = BTreeSet::from([METADATA]);
     let mut header = String::from("{");
@@ -99,17 +93,9 @@ pub fn write(
                 let lost = |value: &&f32| value.is_finite() && !f16::from_f32(**value).is_finite();
                 let count = tensor.values.iter().filter(lost).count();
                 if count > 0 {
-                    return Err(Error::WeightsNotFinite {
-                        name: tensor.name.clone(),
-                        count,
-                    });
+                    return Err(Error::WeightsNotFinite { name: tensor.name.clone(), count });
                 }
-                bytes.extend(
-                    tensor
-                        .values
-                        .iter()
-                        .flat_map(|&value| f16::from_f32(value).to_le_bytes()),
-                );
+                bytes.extend(tensor.values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()));
             }
         }
     }
@@ -125,9 +111,7 @@ pub fn write(
 /// the data, or when a tensor holds another type of values.
 #[allow(clippy::cast_possible_truncation)] // f64 to f32, on purpose
 pub fn read(bytes: &[u8]) -> Result<(Vec<NamedTensor>, BTreeMap<String, String>)> {
-    let invalid = |error: ::safetensors::SafeTensorError| Error::SafetensorsInvalid {
-        reason: error.to_string(),
-    };
+    let invalid = |error: ::safetensors::SafeTensorError| Error::SafetensorsInvalid { reason: error.to_string() };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
     let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
     let mut tensors = Vec::with_capacity(file.len());
@@ -140,25 +124,15 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<NamedTensor>, BTreeMap<String, String>)
             FileDtype::BF16 => decode(data, |raw| bf16::from_le_bytes(raw).to_f32()),
             FileDtype::F64 => decode(data, |raw| f64::from_le_bytes(raw) as f32),
             other => {
-                let reason =
-                    format!("{name} holds {other:?} values; F32, F16, BF16 and F64 can be read");
+                let reason = format!("{name} holds {other:?} values; F32, F16, BF16 and F64 can be read");
                 return Err(Error::SafetensorsInvalid { reason });
             }
         };
         let shape = view.shape().to_vec();
-        tensors.push(NamedTensor {
-            name,
-            shape,
-            values,
-        });
+        tensors.push(NamedTensor { name, shape, values });
     }
     let metadata = header.metadata().iter().flatten();
-    Ok((
-        tensors,
-        metadata
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
-    ))
+    Ok((tensors, metadata.map(|(key, value)| (key.clone(), value.clone())).collect()))
 }
 
 /// Whether these tensors are just those that a model needs, in any order.
@@ -167,53 +141,32 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<NamedTensor>, BTreeMap<String, String>)
 /// The first of: [`Error::WeightsMissing`], [`Error::WeightsUnexpected`], [`Error::WeightsShape`],
 /// [`Error::WrongLength`], [`Error::WeightsNotFinite`].
 pub fn check(tensors: &[NamedTensor], expected: &[(String, Vec<usize>)]) -> Result<()> {
-    let there: BTreeMap<&str, &NamedTensor> = tensors
-        .iter()
-        .map(|tensor| (tensor.name.as_str(), tensor))
-        .collect();
+    let there: BTreeMap<&str, &NamedTensor> = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
     let needed: BTreeSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
 
     let missing = expected.iter().map(|(name, _)| name);
-    let names: Vec<String> = missing
-        .filter(|name| !there.contains_key(name.as_str()))
-        .cloned()
-        .collect();
+    let names: Vec<String> = missing.filter(|name| !there.contains_key(name.as_str())).cloned().collect();
     if !names.is_empty() {
         return Err(Error::WeightsMissing { names });
     }
     // A name that comes twice is one too many as well.
     let mut seen = BTreeSet::new();
     let mut wanted = |name: &str| needed.contains(name) && seen.insert(name.to_owned());
-    let names: Vec<String> = tensors
-        .iter()
-        .map(|tensor| tensor.name.clone())
-        .filter(|name| !wanted(name))
-        .collect();
+    let names: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).filter(|name| !wanted(name)).collect();
     if !names.is_empty() {
         return Err(Error::WeightsUnexpected { names });
     }
     for (name, shape) in expected {
         let tensor = there[name.as_str()];
         if tensor.shape != *shape {
-            return Err(Error::WeightsShape {
-                name: name.clone(),
-                expected: shape.clone(),
-                got: tensor.shape.clone(),
-            });
+            return Err(Error::WeightsShape { name: name.clone(), expected: shape.clone(), got: tensor.shape.clone() });
         }
         full(tensor)?;
     }
     for tensor in tensors {
-        let count = tensor
-            .values
-            .iter()
-            .filter(|value| !value.is_finite())
-            .count();
+        let count = tensor.values.iter().filter(|value| !value.is_finite()).count();
         if count > 0 {
-            return Err(Error::WeightsNotFinite {
-                name: tensor.name.clone(),
-                count,
-            });
+            return Err(Error::WeightsNotFinite { name: tensor.name.clone(), count });
         }
     }
     Ok(())
@@ -221,10 +174,7 @@ pub fn check(tensors: &[NamedTensor], expected: &[(String, Vec<usize>)]) -> Resu
 
 /// Whether a tensor has as many values as its shape has places.
 fn full(tensor: &NamedTensor) -> Result<()> {
-    let places = tensor
-        .shape
-        .iter()
-        .try_fold(1usize, |product, &size| product.checked_mul(size));
+    let places = tensor.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if places == Some(tensor.values.len()) {
         return Ok(());
     }
@@ -237,11 +187,7 @@ fn full(tensor: &NamedTensor) -> Result<()> {
 
 /// Values of `N` bytes each, little-endian. The file's offsets are checked to be whole values before.
 fn decode<const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    data.as_chunks::<N>()
-        .0
-        .iter()
-        .map(|&raw| value(raw))
-        .collect()
+    data.as_chunks::<N>().0.iter().map(|&raw| value(raw)).collect()
 }
 
 #[cfg(test)]

@@ -77,10 +77,7 @@ impl TrainConfig {
             return invalid("epochs", format!("{} is not between 1 and 1000", self.epochs));
         }
         if !(0.0..=0.5).contains(&self.validation_fraction) {
-            return invalid(
-                "validation split",
-                format!("{} is not between 0 and 0.5", self.validation_fraction),
-            );
+            return invalid("validation split", format!("{} is not between 0 and 0.5", self.validation_fraction));
         }
         if self.seed >= 1 << 53 {
             return invalid("seed", format!("{} is not below 2^53", self.seed));
@@ -97,10 +94,7 @@ pub fn validate_learning_rate(learning_rate: f64) -> Result<()> {
     if learning_rate.is_finite() && learning_rate > 0.0 {
         return Ok(());
     }
-    Err(Error::ConfigInvalid {
-        field: "learning rate",
-        reason: format!("{learning_rate} is not a number above 0"),
-    })
+    Err(Error::ConfigInvalid { field: "learning rate", reason: format!("{learning_rate} is not a number above 0") })
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub enum TrainEvent {
     Diverged {
         /// The step whose loss it was, counted from 1.
         step: usize,
+        /// That loss.
+        loss: f32,
         /// What it means, in a sentence.
         message: String,
     },

@@ -4,10 +4,11 @@ pub mod config;
 pub mod event;
 pub mod loss;
 pub mod optimizer;
+pub mod parity;
 pub mod run;
 pub mod trainer;
 
 pub use config::{OptimizerKind, TrainConfig};
 pub use event::{EpochEnd, Phase, Progress, TrainEvent};
-pub use run::Run;
+pub use run::{EvaluateOn, Run, RunState};
 pub use trainer::{Batch, Trainer};

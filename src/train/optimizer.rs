@@ -31,6 +31,7 @@ enum Rule {
 
 /// State of one parameter. Tensors are flat, `[N]`, in the order of Burn's layout.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant)] // as many of them as parameters: eight
 enum State {
     Sgd { velocity: Tensor<1> },
     Adam(AdaptiveMomentumState<1>),
@@ -42,9 +43,9 @@ impl Optimizer {
     #[must_use]
     pub fn new(config: &TrainConfig) -> Self {
         let rule = match config.optimizer {
-            OptimizerKind::Sgd => Rule::Sgd(Momentum::new(
-                &MomentumConfig::new().with_momentum(config.momentum).with_dampening(0.0),
-            )),
+            OptimizerKind::Sgd => {
+                Rule::Sgd(Momentum::new(&MomentumConfig::new().with_momentum(config.momentum).with_dampening(0.0)))
+            }
             OptimizerKind::Adam => Rule::Adam(AdamConfig::new().with_epsilon(1e-8).build()),
         };
         Self { rule, state: BTreeMap::new() }

@@ -6,16 +6,19 @@
 
 use std::collections::VecDeque;
 
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
 use super::config::TrainConfig;
 use super::event::{EpochEnd, Phase, Progress, ReportEvent, TrainEvent};
-use super::trainer::{Batch, Trainer, images_on};
+use super::trainer::{Batch, Trainer};
 use crate::data::{Batcher, Dataset, Split, batcher::split_validation};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::eval::{Report, ReportBuilder};
-use crate::model::ModelSpec;
+use crate::model::{ModelSpec, images_on};
+use crate::store::safetensors::NamedTensor;
 
 /// Images of one evaluation batch.
 const EVALUATE_BATCH: usize = 100;
@@ -73,12 +76,26 @@ pub struct Run {
     clock: Clock,
 }
 
+/// How far a run is, to be put back with [`Run::resume`]. Weights and optimizer are apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunState {
+    /// Steps done.
+    pub step: usize,
+    /// The finished epochs' results.
+    pub history: Vec<EpochEnd>,
+    /// Time spent computing, in ms.
+    pub elapsed_ms: f64,
+    /// Sum of the losses of the present epoch's steps, and how many they are.
+    pub epoch_losses: (f64, usize),
+}
+
 #[derive(Default)]
 struct Clock {
     elapsed_ms: f64,
     warm: bool,
     step_ms: Option<f64>,
-    evaluate_ms: Option<f64>,
+    evaluate_image_ms: Option<f64>,
     epoch_losses: (f64, usize),
 }
 
@@ -86,26 +103,33 @@ impl Run {
     /// A fresh run on `dataset`. Without one, only [`Run::trainer`] can be used.
     ///
     /// # Errors
-    /// Those of [`Trainer::new`]; [`Error::ConfigInvalid`] when a batch is larger than the data.
-    pub fn new(
+    /// Those of [`Trainer::new`] and [`Batcher::new`].
+    pub fn new(spec: &ModelSpec, config: TrainConfig, dataset: Option<&Dataset>, device: &Device) -> Result<Self> {
+        Self::of(Trainer::new(spec, config, device)?, dataset)
+    }
+
+    /// A fresh run that starts from given weights, in PyTorch's names and layouts.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::from_tensors`] and [`Batcher::new`].
+    pub fn from_tensors(
         spec: &ModelSpec,
+        tensors: &[NamedTensor],
         config: TrainConfig,
         dataset: Option<&Dataset>,
-        device: &burn::tensor::Device,
+        device: &Device,
     ) -> Result<Self> {
-        config.validate()?;
+        Self::of(Trainer::from_tensors(spec, tensors, config, device)?, dataset)
+    }
+
+    fn of(trainer: Trainer, dataset: Option<&Dataset>) -> Result<Self> {
+        let config = trainer.config();
         let count = dataset.map_or(0, |dataset| dataset.train.len());
         let (train, validation) = split_validation(count, config.validation_fraction, config.seed);
-        if dataset.is_some() && (train.is_empty() || (config.drop_last && config.batch_size > train.len())) {
-            return Err(Error::ConfigInvalid {
-                field: "batch size",
-                reason: format!("{} images a batch, {} to train on", config.batch_size, train.len()),
-            });
-        }
-        let batcher = dataset
-            .map(|_| Batcher::new(train.len(), config.batch_size, config.seed, config.drop_last));
+        let batcher =
+            dataset.map(|_| Batcher::new(train.len(), config.batch_size, config.seed, config.drop_last)).transpose()?;
         Ok(Self {
-            trainer: Trainer::new(spec, config, device)?,
+            trainer,
             batcher,
             train,
             validation,
@@ -160,16 +184,15 @@ impl Run {
         (self.train.len(), self.validation.len())
     }
 
-    /// The finished epochs' results.
+    /// How far it is.
     #[must_use]
-    pub fn history(&self) -> &[EpochEnd] {
-        &self.history
-    }
-
-    /// Time spent computing, in ms.
-    #[must_use]
-    pub fn elapsed_ms(&self) -> f64 {
-        self.clock.elapsed_ms
+    pub fn state(&self) -> RunState {
+        RunState {
+            step: self.step,
+            history: self.history.clone(),
+            elapsed_ms: self.clock.elapsed_ms,
+            epoch_losses: self.clock.epoch_losses,
+        }
     }
 
     /// The last evaluation on training or test images.
@@ -188,19 +211,19 @@ impl Run {
         }
     }
 
-    /// Puts a run back to where it was: `step` steps done, `history` behind it.
+    /// Puts a run back to where it was. An epoch's evaluation that was not over is made again.
     ///
     /// # Errors
     /// [`Error::CheckpointInvalid`] when the run has not that many steps.
-    pub fn resume_at(&mut self, step: usize, history: Vec<EpochEnd>, elapsed_ms: f64) -> Result<()> {
+    pub fn resume(&mut self, state: RunState) -> Result<()> {
+        let RunState { step, history, elapsed_ms, epoch_losses } = state;
         if step > self.total_steps() {
-            return Err(Error::CheckpointInvalid {
-                reason: format!("it is at step {step} of {}", self.total_steps()),
-            });
+            return Err(Error::CheckpointInvalid { reason: format!("it is at step {step} of {}", self.total_steps()) });
         }
         self.step = step;
         self.history = history;
         self.clock.elapsed_ms = elapsed_ms;
+        self.clock.epoch_losses = epoch_losses;
         let at_epoch_end = step > 0 && step.is_multiple_of(self.steps_per_epoch());
         if at_epoch_end && self.history.last().is_none_or(|epoch| epoch.step != step) {
             self.evaluate_epoch();
@@ -216,12 +239,7 @@ impl Run {
 
     /// Queues an evaluation, to be carried on by [`Run::advance`].
     pub fn evaluate(&mut self, on: EvaluateOn) {
-        self.evaluations.push_back(Evaluation {
-            on,
-            ends_epoch: false,
-            done: 0,
-            builder: ReportBuilder::new(10),
-        });
+        self.evaluations.push_back(Evaluation { on, ends_epoch: false, done: 0, builder: ReportBuilder::new(10) });
     }
 
     fn evaluate_epoch(&mut self) {
@@ -289,6 +307,7 @@ impl Run {
         self.clock.elapsed_ms += took_ms;
         if let Some(bad) = losses.iter().position(|loss| !loss.is_finite()) {
             let step = self.step + bad + 1;
+            let loss = losses[bad];
             self.stop();
             let learning_rate = self.trainer.config().learning_rate;
             let message = format!(
@@ -296,7 +315,7 @@ impl Run {
                  rate {learning_rate}). The run has stopped and the last good weights are back. Try a \
                  smaller learning rate."
             );
-            return Ok(vec![self.progress(losses), TrainEvent::Diverged { step, message }]);
+            return Ok(vec![self.progress(losses), TrainEvent::Diverged { step, loss, message }]);
         }
         self.step += losses.len();
         for &loss in &losses {
@@ -308,8 +327,7 @@ impl Run {
         } else {
             #[allow(clippy::cast_precision_loss)]
             let step_ms = took_ms / losses.len() as f64;
-            self.clock.step_ms =
-                Some(self.clock.step_ms.map_or(step_ms, |before| 0.8 * before + 0.2 * step_ms));
+            self.clock.step_ms = Some(self.clock.step_ms.map_or(step_ms, |before| 0.8 * before + 0.2 * step_ms));
         }
         if self.step.is_multiple_of(per_epoch) {
             self.evaluate_epoch();
@@ -328,10 +346,10 @@ impl Run {
         let Some(mut evaluation) = self.evaluations.pop_front() else { return Ok(Vec::new()) };
         let split = if evaluation.on == EvaluateOn::Test { &dataset.test } else { &dataset.train };
         let total = self.evaluation_size(dataset, evaluation.on);
+        let before = evaluation.done;
         loop {
             let end = total.min(evaluation.done + EVALUATE_BATCH);
-            let indices: Vec<_> =
-                (evaluation.done..end).map(|position| self.index(evaluation.on, position)).collect();
+            let indices: Vec<_> = (evaluation.done..end).map(|position| self.index(evaluation.on, position)).collect();
             let labels: Vec<u8> = indices.iter().map(|&i| split.labels[i]).collect();
             let logits = net.forward(images_on(gather(dataset, split, indices.iter().copied()), &device)?);
             let logits = device::read(vec![logits.flatten(0, 1)]).await?.remove(0);
@@ -343,13 +361,15 @@ impl Run {
         }
         let took_ms = elapsed_ms(began);
         self.clock.elapsed_ms += took_ms;
+        #[allow(clippy::cast_precision_loss)] // counts of images
+        let image_ms = took_ms / (evaluation.done - before).max(1) as f64;
+        self.clock.evaluate_image_ms = Some(image_ms);
         if evaluation.done < total {
             self.evaluations.push_front(evaluation);
-            return Ok(vec![self.progress_in(Vec::new(), Some(total))]);
+            return Ok(vec![self.progress_in(Vec::new(), total)]);
         }
-        self.clock.evaluate_ms = Some(took_ms); // of the last slice only: an estimate
         let report = evaluation.builder.finish();
-        let mut events = vec![self.progress_in(Vec::new(), Some(total))];
+        let mut events = vec![self.progress_in(Vec::new(), total)];
         if evaluation.on == EvaluateOn::Validation {
             self.validation_result = Some((report.loss, report.accuracy));
             return Ok(events);
@@ -400,11 +420,11 @@ impl Run {
     /// How far the run is.
     #[must_use]
     pub fn progress(&self, losses: Vec<f32>) -> TrainEvent {
-        self.progress_in(losses, None)
+        self.progress_in(losses, 0)
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn progress_in(&self, losses: Vec<f32>, evaluate_total: Option<usize>) -> TrainEvent {
+    fn progress_in(&self, losses: Vec<f32>, evaluate_total: usize) -> TrainEvent {
         let config = self.trainer.config();
         let per_epoch = self.steps_per_epoch().max(1);
         let (sum, count) = self.clock.epoch_losses;
@@ -424,7 +444,7 @@ impl Run {
             elapsed_ms: self.clock.elapsed_ms,
             remaining_ms: self.clock.step_ms.map(|ms| ms * steps_left as f64),
             evaluated: evaluation.map_or(0, |e| e.done),
-            evaluate_total: evaluate_total.unwrap_or(0),
+            evaluate_total,
         })
     }
 }
@@ -442,7 +462,7 @@ fn batch(
     dataset: &Dataset,
     split: &Split,
     indices: impl Iterator<Item = usize> + Clone,
-    device: &burn::tensor::Device,
+    device: &Device,
 ) -> Result<Batch> {
     let labels: Vec<u8> = indices.clone().map(|i| split.labels[i]).collect();
     Batch::new(gather(dataset, split, indices), &labels, device)

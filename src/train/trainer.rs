@@ -6,7 +6,7 @@ use super::config::TrainConfig;
 use super::loss::cross_entropy;
 use super::optimizer::Optimizer;
 use crate::error::{Error, Result};
-use crate::model::{ModelSpec, Net};
+use crate::model::{ModelSpec, Net, images_on};
 use crate::store::safetensors::NamedTensor;
 
 /// A batch on a device.
@@ -41,25 +41,6 @@ impl Batch {
     }
 }
 
-/// Puts images onto a device.
-///
-/// # Shapes
-/// - `images`: `[B, 784]` f32, normalised, row-major
-/// - output: `[B, 1, 28, 28]`
-///
-/// # Errors
-/// [`Error::Empty`] or [`Error::WrongLength`].
-pub fn images_on(images: Vec<f32>, device: &Device) -> Result<Tensor<4>> {
-    let count = images.len() / 784;
-    if count == 0 {
-        return Err(Error::Empty { what: "batch" });
-    }
-    if images.len() != count * 784 {
-        return Err(Error::WrongLength { what: "images", expected: count * 784, got: images.len() });
-    }
-    Ok(Tensor::from_data(TensorData::new(images, [count, 1, 28, 28]), device))
-}
-
 /// What a step changes: a handle on it is cheap to keep, since tensors are shared.
 #[derive(Clone)]
 struct State {
@@ -83,10 +64,28 @@ impl Trainer {
     /// Those of [`TrainConfig::validate`] and [`Net::init`].
     pub fn new(spec: &ModelSpec, config: TrainConfig, device: &Device) -> Result<Self> {
         config.validate()?;
-        let device = device.clone().without_autodiff();
         let net = Net::init(spec, config.seed, &device.clone().autodiff())?;
+        Ok(Self::of(net, config, device))
+    }
+
+    /// A trainer that starts from given weights, in PyTorch's names and layouts.
+    ///
+    /// # Errors
+    /// Those of [`TrainConfig::validate`] and [`Net::from_tensors`].
+    pub fn from_tensors(
+        spec: &ModelSpec,
+        tensors: &[NamedTensor],
+        config: TrainConfig,
+        device: &Device,
+    ) -> Result<Self> {
+        config.validate()?;
+        let net = Net::from_tensors(spec, tensors, &device.clone().autodiff())?;
+        Ok(Self::of(net, config, device))
+    }
+
+    fn of(net: Net, config: TrainConfig, device: &Device) -> Self {
         let optimizer = Optimizer::new(&config);
-        Ok(Self { state: State { net, optimizer }, good: None, config, device })
+        Self { state: State { net, optimizer }, good: None, config, device: device.clone().without_autodiff() }
     }
 
     /// One step on one batch.
@@ -129,18 +128,13 @@ impl Trainer {
         Ok(())
     }
 
-    /// Remembers the present state, to be given to [`Trainer::keep`] once it has shown itself good.
-    fn snapshot(&self) -> State {
-        self.state.clone()
-    }
-
     /// Runs `steps`, then says whether every loss was finite. The weights from before the last
     /// good call are kept, since a loss shows only what the weights before its step were worth.
     ///
     /// # Errors
     /// [`Error::DeviceFailed`] when the losses cannot be read.
     pub async fn steps(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Vec<f32>> {
-        let before = self.snapshot();
+        let before = self.state.clone();
         let mut losses = Vec::new();
         for batch in batches {
             losses.push(self.step(&batch?));
@@ -155,18 +149,6 @@ impl Trainer {
             self.state = self.good.clone().unwrap_or(before);
         }
         Ok(losses)
-    }
-
-    /// Puts other weights into the net and forgets the optimizer's state.
-    ///
-    /// # Errors
-    /// Those of [`Net::from_tensors`]; then nothing has changed.
-    pub fn load(&mut self, tensors: &[NamedTensor]) -> Result<()> {
-        let device = self.device.clone().autodiff();
-        let net = Net::from_tensors(self.state.net.spec(), tensors, &device)?;
-        self.state = State { net, optimizer: Optimizer::new(&self.config) };
-        self.good = None;
-        Ok(())
     }
 
     /// The optimizer's state and Adam's count of steps, read back.
