@@ -89,23 +89,24 @@ setup_rust() {
   have cc || die "a C compiler is needed as linker: the package build-essential, or on macOS: xcode-select --install"
   local channel component
   channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
-  if ! rustup toolchain list | grep -q "^$channel"; then
+  # Not grep -q, which would break the pipe and so, under pipefail, look like "not there".
+  if ! rustup toolchain list | grep "^$channel" >/dev/null; then
     say "rust: installing $channel"
     rustup toolchain install "$channel" --profile minimal || die "rustup could not install Rust $channel"
   fi
   for component in clippy rustfmt; do
-    rustup component list --toolchain "$channel" --installed | grep -q "^$component" && continue
+    rustup component list --toolchain "$channel" --installed | grep "^$component" >/dev/null && continue
     say "rust: adding $component"
     rustup component add --toolchain "$channel" $component || die "rustup could not add $component to Rust $channel"
   done
-  if ! rustup target list --toolchain "$channel" --installed | grep -q "^$wasm"; then
+  if ! rustup target list --toolchain "$channel" --installed | grep "^$wasm" >/dev/null; then
     say "rust: adding the target $wasm"
     rustup target add --toolchain "$channel" $wasm || die "rustup could not add the target $wasm to Rust $channel"
   fi
 }
 
 # cargo_tool NAME VERSION: a prebuilt one where cargo-binstall is there, else compiled. Not with
-# --locked: wasm-bindgen-cli's own lockfile does not install.
+# --locked: wasm-bindgen-cli 0.2.130 does not install with the lockfile that it carries.
 cargo_tool() {
   say "rust: installing $1 $2 (takes minutes where it has to be compiled)"
   if cargo binstall -V >/dev/null 2>&1 && cargo binstall --no-confirm "$1@$2"; then return; fi
@@ -137,10 +138,11 @@ first_of() {
 
 find_browser() {
   local mac=/Applications
-  CHROMIUM=$(first_of ${CHROMIUM:+"$CHROMIUM"} chromium chromium-browser google-chrome google-chrome-stable \
-    "$mac/Chromium.app/Contents/MacOS/Chromium" "$mac/Google Chrome.app/Contents/MacOS/Google Chrome") || return 1
-  CHROMEDRIVER=$(first_of ${CHROMEDRIVER:+"$CHROMEDRIVER"} chromedriver chromium.chromedriver \
-    /usr/lib/chromium-browser/chromedriver) || return 1
+  [ -n "${CHROMIUM:-}" ] ||
+    CHROMIUM=$(first_of chromium chromium-browser google-chrome google-chrome-stable \
+      "$mac/Chromium.app/Contents/MacOS/Chromium" "$mac/Google Chrome.app/Contents/MacOS/Google Chrome") || return 1
+  [ -n "${CHROMEDRIVER:-}" ] ||
+    CHROMEDRIVER=$(first_of chromedriver chromium.chromedriver /usr/lib/chromium-browser/chromedriver) || return 1
 }
 
 # as_root COMMAND...: fails rather than asking for a password.
@@ -149,26 +151,31 @@ as_root() {
 }
 
 install_browser() {
-  say "browser: installing Chromium and ChromeDriver"
-  if have apt-get; then
+  if have apt-get && as_root true 2>/dev/null; then
+    say "browser: installing Chromium and ChromeDriver (apt-get)"
     as_root apt-get update || return 1
     # Debian's names, then Ubuntu's.
-    as_root apt-get install -y chromium chromium-driver ||
-      as_root apt-get install -y chromium-browser chromium-chromedriver
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y chromium chromium-driver ||
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y chromium-browser chromium-chromedriver
   elif have brew; then
+    say "browser: installing Chromium and ChromeDriver (brew)"
     brew install --cask chromium chromedriver
   else
     return 1
   fi
 }
 
-major_of() { "$1" --version 2>/dev/null | sed -n 's/^[^0-9]*\([0-9][0-9]*\)\..*/\1/p' | head -n 1; }
+major_of() { "$1" --version 2>/dev/null | sed -n 's/^[^0-9]*\([0-9][0-9]*\)\..*/\1/p'; }
 
 setup_browser() {
+  local tool
   find_browser || { install_browser && find_browser; } ||
-    die "Chromium and a ChromeDriver of the same version are needed: packages chromium and chromium-driver, or set CHROMIUM and CHROMEDRIVER"
+    die "Chromium and its ChromeDriver are needed: the packages chromium and chromium-driver, or set CHROMIUM and CHROMEDRIVER"
+  for tool in "$CHROMIUM" "$CHROMEDRIVER"; do
+    have "$tool" || die "there is no $tool (CHROMIUM, CHROMEDRIVER)"
+  done
   [ "$(major_of "$CHROMIUM")" = "$(major_of "$CHROMEDRIVER")" ] ||
-    die "$CHROMIUM and $CHROMEDRIVER are of different versions: $(major_of "$CHROMIUM") and $(major_of "$CHROMEDRIVER")"
+    die "$CHROMIUM is version $(major_of "$CHROMIUM") and $CHROMEDRIVER $(major_of "$CHROMEDRIVER"): install them of one version"
   export CHROMIUM CHROMEDRIVER
 }
 
@@ -191,10 +198,13 @@ put_data() {
   fi
 }
 
-# The state of all that a bundle is compiled from. cksum is the checksum that every system has.
-bundle_inputs() {
-  { find src .cargo -type f && printf '%s\n' Cargo.toml Cargo.lock rust-toolchain.toml build.sh; } |
-    LC_ALL=C sort | xargs cksum | cksum
+# One line that changes when a file of those listed on stdin does. cksum is what every system has.
+state_of_files() { LC_ALL=C sort | xargs cksum | cksum; }
+
+# All that a bundle is compiled from, and how.
+bundle_state() {
+  { find src .cargo -type f && printf '%s\n' Cargo.toml Cargo.lock rust-toolchain.toml; } | state_of_files
+  declare -f build_bundle optimise | cksum
 }
 
 # build_bundle cpu|gpu plain|dev|dist FOLDER
@@ -203,7 +213,7 @@ bundle_inputs() {
 # what is up to date is therefore known by a stamp, and cargo is not asked.
 build_bundle() {
   local name=$1 flavour=$2 out=$3 stamp features="" profile=dev built=debug bindgen=""
-  stamp="$flavour $(bundle_inputs)"
+  stamp="$flavour $(bundle_state)"
   if [ "$(cat "$out/.stamp" 2>/dev/null)" = "$stamp" ]; then
     say "bundle $name: up to date"
     return
@@ -247,26 +257,36 @@ build_page() {
 
 # make_dist [--with-data]
 make_dist() {
-  local bundles="$target_dir/bundles" entry
+  local bundles="$target_dir/bundles" stamp
   setup_npm
   setup_wasm_bindgen
   build_bundle cpu dist "$bundles/cpu"
   build_bundle gpu dist "$bundles/gpu"
-  say "dist: putting the page together"
+  if [ "${1:-}" = --with-data ]; then put_data || die "dist --with-data needs the dataset"; fi
+  stamp="${1:-} $(find www "$bundles" -type f ! -path 'www/pkg/*' ! -name .dist-stamp | state_of_files)"
+  if [ -d dist ] && [ "$(cat "$bundles/.dist-stamp" 2>/dev/null)" = "$stamp" ]; then
+    say "dist: up to date"
+  else
+    assemble_dist "$@"
+    printf '%s' "$stamp" >"$bundles/.dist-stamp"
+  fi
+}
+
+# assemble_dist [--with-data]
+assemble_dist() {
+  local entry
+  say "dist: putting the page together, with compressed copies"
   rm -rf dist
   mkdir -p dist/pkg
   for entry in www/*; do
     case $entry in www/pkg | www/data) ;; *) cp -R "$entry" dist/ ;; esac
   done
-  cp -R "$bundles/." dist/pkg
+  cp -R "$target_dir/bundles/cpu" "$target_dir/bundles/gpu" dist/pkg/
   cp LICENSE dist/
   find dist -type f \( -name '.*' -o -name '*.d.ts' \) -exec rm {} +
   node scripts/precompress.mjs dist
-  if [ "${1:-}" = --with-data ]; then
-    put_data || die "without the dataset there is no dist --with-data"
-    cp -R www/data dist/
-  fi
-  say "dist: dist/ is ready, $(du -sk dist | cut -f 1) KiB with its compressed copies"
+  case ${1:-} in --with-data) cp -R www/data dist/ ;; esac
+  say "dist: dist/ is ready, $(du -sk dist | cut -f 1) KiB with the compressed copies"
 }
 
 # --- Serving ---
@@ -285,7 +305,8 @@ free_port() {
 start_server() {
   is_port_taken "$2" && die "port $2 is taken; name another with --port"
   # Nothing is cached (-c-1), so that a reload shows what was built last.
-  node --no-deprecation node_modules/http-server/bin/http-server "$1" -a 127.0.0.1 -p "$2" -c-1 -d false -s &
+  # dist's compressed copies are sent where there are some (-g -b).
+  node --no-deprecation node_modules/http-server/bin/http-server "$1" -a 127.0.0.1 -p "$2" -c-1 -g -b -d false -s &
   server=$!
   trap 'kill $server 2>/dev/null' EXIT
   trap 'exit 130' INT
@@ -299,7 +320,7 @@ start_server() {
 # build_site: builds the folder that --dist and --dev ask for, and names it in $site.
 build_site() {
   if [ -n "$dist" ]; then
-    make_dist
+    make_dist "$with_data"
     site=dist
   else
     build_page "$flavour"
@@ -356,10 +377,10 @@ check() {
 # node_tests FOLDER: one file at a time, since browsers share the cores.
 node_tests() {
   local files
-  files=$(find "$1" -name '*.test.*js' | LC_ALL=C sort)
+  files=$(find "$1" -name '*.test.*js' 2>/dev/null | LC_ALL=C sort) || die "there is no folder $1"
   [ -n "$files" ] || die "no tests in $1"
   # shellcheck disable=SC2086 # names without spaces
-  node --test --test-concurrency=1 --test-timeout=1200000 $files
+  node --test --test-reporter=spec --test-concurrency=1 --test-timeout=1200000 $files
 }
 
 # The browser of webdriver.json is Debian's; elsewhere the tests get a copy that names theirs.
@@ -492,7 +513,11 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-case $port in *[!0-9]*) die "--port takes a number, not $port" ;; esac
+case $port in *[!0-9]* | 0) die "--port takes a number from 1, not $port" ;; esac
+case $command in setup | build | serve | check | dist)
+  [ -z "$words" ] || die "$command takes no$words; see ./build.sh help"
+  ;;
+esac
 if [ -n "${GLASSBOX_DATA:-}" ]; then
   GLASSBOX_DATA=$(absolute "$GLASSBOX_DATA")
   [ -d "$GLASSBOX_DATA" ] || die "there is no folder $GLASSBOX_DATA (--data, GLASSBOX_DATA)"
@@ -513,7 +538,7 @@ case $command in
     shift
     bench_browser "$@"
     ;;
-  dist) make_dist $with_data ;;
+  dist) make_dist "$with_data" ;;
   help | -h | --help) usage ;;
   *) die "there is no command $command; see ./build.sh help" ;;
 esac

@@ -15,7 +15,8 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? 
 try {
   const page = await browser.newPage();
   await page.goto(`${url}bench/index.html?device=${device}&steps=${steps}&run`);
-  await page.waitForFunction("window.benchmark", null, { timeout: TIMEOUT_MS });
+  // By what the page says: its Content-Security-Policy forbids what waitForFunction does.
+  await page.getByText(/^(Done\.|It failed)/).waitFor({ timeout: TIMEOUT_MS });
   const text = (/** @type {string} */ selector) => page.locator(selector).innerText();
   if ((await text("#status")) !== "Done.") throw new Error(await text("#status"));
   console.log(`Chromium ${browser.version()}, ${await text("#caption")}`);

@@ -7,8 +7,7 @@
 pub mod checkpoint;
 mod command;
 mod event;
-
-use std::collections::BTreeMap;
+pub mod weights;
 
 use burn::tensor::{Device, activation};
 use serde_bytes::ByteBuf;
@@ -24,15 +23,9 @@ use crate::eval::softmax;
 use crate::explain::{Attribute, Attribution, Gradient, predicted};
 use crate::ink;
 use crate::model::{ModelSummary, images_on, presets};
-use crate::store::safetensors::{self, DType};
+use crate::store::safetensors;
 use crate::train::parity::{Parity, parity};
 use crate::train::{Batch, EvaluateOn, Run, TrainConfig};
-
-/// Keys of the notes in a file of weights: what its images are normalised with.
-const MEAN_KEY: &str = "glassbox.mean";
-const STD_KEY: &str = "glassbox.std";
-/// And which data it learned from.
-const DATASET_KEY: &str = "glassbox.dataset";
 
 /// Data, a net and its training, on one device.
 pub struct Lab {
@@ -260,18 +253,8 @@ impl Lab {
     }
 
     async fn export_weights(&self, half: bool) -> Result<Event> {
-        let tensors = self.run()?.trainer().net().tensors().await?;
-        let (mean, std) = self.normalisation;
-        let mut notes = BTreeMap::from([
-            // What safetensors' own readers look for.
-            ("format".to_owned(), "pt".to_owned()),
-            (MEAN_KEY.to_owned(), mean.to_string()),
-            (STD_KEY.to_owned(), std.to_string()),
-        ]);
-        if let Some(dataset) = &self.dataset {
-            notes.insert(DATASET_KEY.to_owned(), dataset.id.clone());
-        }
-        let bytes = safetensors::write(&tensors, &notes, if half { DType::F16 } else { DType::F32 })?;
+        let dataset_id = self.dataset.as_ref().map(|dataset| &dataset.id[..]);
+        let bytes = weights::write(self.run()?.trainer().net(), self.normalisation, dataset_id, half).await?;
         Ok(Event::Weights { bytes: ByteBuf::from(bytes) })
     }
 
@@ -279,14 +262,7 @@ impl Lab {
         let (tensors, metadata) = safetensors::read(bytes)?;
         let config = self.run.as_ref().map_or_else(TrainConfig::default, |run| run.trainer().config().clone());
         let run = Run::from_tensors(&presets::lecture(), &tensors, config, self.dataset.as_ref(), &self.device)?;
-        let number = |key| metadata.get(key).and_then(|text: &String| text.parse::<f32>().ok());
-        if let (Some(mean), Some(std)) = (number(MEAN_KEY), number(STD_KEY))
-            && mean.is_finite()
-            && std.is_finite()
-            && std > 0.0
-        {
-            self.normalisation = (mean, std);
-        }
+        self.normalisation = weights::normalisation_of(&metadata).unwrap_or(self.normalisation);
         self.run = Some(run);
         let parameters = tensors.iter().map(|tensor| tensor.values.len()).sum();
         Ok(vec![Event::WeightsLoaded { parameters, metadata }, self.run_event()?])

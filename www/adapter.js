@@ -48,12 +48,20 @@ export function adapterName(adapter) {
  * Where training is to run, and in plain words why not on a GPU.
  * @param {Adapter|null} adapter
  * @param {string|null} forced  "cpu" or "gpu" from the page's address; anything else leaves the choice to the page.
+ * @param {{navigator?:any, isSecureContext?:boolean}} [scope]  Tells why there is no adapter.
  * @returns {{device:Device, why:string|null}}
  */
-export function chooseDevice(adapter, forced) {
+export function chooseDevice(adapter, forced, scope = globalThis) {
   if (forced === "cpu") return { device: "cpu", why: "The page's address asks for the CPU (?device=cpu)." };
   if (forced === "gpu") return { device: "gpu", why: null };
-  if (!adapter) return { device: "cpu", why: "This browser offers no WebGPU adapter here, so training runs on the CPU." };
+  if (!adapter) {
+    const missing = scope.navigator?.gpu
+      ? "This browser has WebGPU but offers no graphics adapter here"
+      : scope.isSecureContext === false
+        ? "WebGPU is there only on secure pages (https or localhost), and this one is not"
+        : "This browser has no WebGPU";
+    return { device: "cpu", why: `${missing}, so training runs on the CPU.` };
+  }
   if (adapter.fallback) {
     return { device: "cpu", why: `The WebGPU adapter here (${adapterName(adapter)}) is a software one, slower than training on the CPU directly. ?device=gpu uses it all the same.` };
   }

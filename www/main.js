@@ -6,9 +6,11 @@ import { createAnswerView } from "./views/answer.js";
 import { createConfirm } from "./views/confirm.js";
 import { createDataView } from "./views/data.js";
 import { createDeviceView } from "./views/device.js";
-import { byId } from "./views/dom.js";
+import { byId, download } from "./views/dom.js";
 import { createDrawView } from "./views/draw.js";
+import { createDrop } from "./views/drop.js";
 import { createExploreView, PAGE } from "./views/explore.js";
+import { pageTitle } from "./views/format.js";
 import { createInspectView } from "./views/inspect.js";
 import { createModelView } from "./views/model.js";
 import { createNoticeView } from "./views/notice.js";
@@ -19,6 +21,8 @@ import { createWeightsView } from "./views/weights.js";
 
 /** @typedef {import("./store.js").State} State */
 /** @typedef {import("./store.js").Config} Config */
+
+const WEIGHTS_NAME = "glassbox-weights.safetensors";
 
 const { getState, dispatch, subscribe } = createStore(reduce, initialState());
 const starting = createSession({ dispatch, getState, params: new URLSearchParams(location.search) });
@@ -71,14 +75,25 @@ function inspect(sample, go) {
     byId("inside", HTMLElement).scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
     byId("inspect-random", HTMLElement).focus({ preventScroll: true });
   }
+  ask(image);
+}
+
+/** Asks about an image under the glass, with the weights of this moment. @param {Uint8Array} image */
+function ask(image) {
+  const { weightsTaken } = getState();
   void act(async (session) => {
     for (const asked of [null, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) {
-      if (getState().inspected?.image !== image) return;
-      const answer = await session.explainSample(image, asked);
-      if (answer) dispatch({ type: "inspected", image, look: answer, asked });
+      const now = getState();
+      if (now.inspected?.image !== image || now.weightsTaken !== weightsTaken) return;
+      const look = await session.explainSample(image, asked);
+      dispatch({ type: "inspected", image, look, asked });
     }
   });
 }
+
+/** @param {{truth: number, predicted: number}} choice of the confusion matrix */
+const askCell = ({ truth, predicted }) =>
+  void act(async (session) => dispatch({ type: "cell", cell: await session.cell(truth, predicted) }));
 
 // ---- Asking before a run is lost ------------------------------------------------------------------------------------
 
@@ -135,13 +150,20 @@ const train = createTrainView({
     }),
   onPause: () => void act((session) => session.pause()),
   onStop: () => void act((session) => session.stop()),
-  onReset: () => void act((session) => session.reset()),
+  onReset: () => void ending("Resetting", (session) => session.reset()),
 });
 
-/** @param {string} what @param {Parameters<typeof act>[0]} work */
-const load = async (what, work) => {
+/** Does what ends a run, once the visitor agrees. @param {string} what @param {Parameters<typeof act>[0]} work */
+const ending = async (what, work) => {
   if (await mayEndRun(what)) await act(work);
 };
+/** @param {File[]} files */
+const loadFiles = (files) => void ending("Loading other data", (session) => session.loadFiles(files));
+/** @param {string} id */
+const loadCatalog = (id) => void ending("Loading other data", (session) => session.loadCatalog(id, { mirrors: true }));
+/** @param {File} file */
+const loadWeights = (file) => void ending("Loading weights", (session) => session.loadWeights(file));
+createDrop({ onData: loadFiles, onWeights: loadWeights });
 
 /** @type {((state: State) => void)[]} */
 const views = [
@@ -150,11 +172,11 @@ const views = [
   createAnswerView({ onTarget: (chosen) => changeSaliency({ target: chosen }) }),
   createSaliencyView({ onChange: changeSaliency }),
   createDataView({
-    onCatalog: (id) => void load("Loading other data", (session) => session.loadCatalog(id, { mirrors: true })),
-    onSynthetic: () => void load("Loading other data", (session) => session.loadSynthetic()),
-    onFiles: (files) => void load("Loading other data", (session) => session.loadFiles(files)),
+    onCatalog: loadCatalog,
+    onSynthetic: () => void ending("Loading other data", (session) => session.loadSynthetic()),
+    onFiles: loadFiles,
     onCancel: () => void act((session) => session.cancelLoad()),
-    onRetry: (id) => void load("Loading other data", (session) => session.loadCatalog(id, { mirrors: true })),
+    onRetry: loadCatalog,
   }),
   createExploreView({
     onChange: (change) => dispatch({ type: "explore", change }),
@@ -166,10 +188,7 @@ const views = [
     onTest: () => void act((session) => session.test("test")),
     onCell(truth, predicted) {
       dispatch({ type: "chooseCell", truth, predicted });
-      void act(async (session) => {
-        const cell = await session.cell(truth, predicted);
-        if (cell) dispatch({ type: "cell", cell });
-      });
+      askCell({ truth, predicted });
     },
     onInspect: (sample) => inspect(sample, true),
   }),
@@ -179,19 +198,26 @@ const views = [
         const total = getState().dataset?.testCount ?? 1;
         const offset = Math.floor(Math.random() * total);
         const one = await session.samples({ split: "test", class: null, offset, count: 1 });
-        if (one && one.indices.length) {
+        if (one.indices.length) {
           inspect({ image: one.pixels.slice(0, 784), label: one.labels[0], index: one.indices[0], split: "test" }, false);
         }
       }),
     onTarget: (chosen) => changeSaliency({ target: chosen }),
   }),
   createWeightsView({
-    onSave: () => void act((session) => session.saveWeights()),
-    onLoad: (file) => void load("Loading weights", (session) => session.loadWeights(file)),
+    onSave: () =>
+      void act(async (session) => {
+        download(await session.exportWeights(), WEIGHTS_NAME);
+        dispatch({ type: "weights", status: `Saved as ${WEIGHTS_NAME}.` });
+      }),
+    onLoad: loadWeights,
     onContinue: () => void act((session) => session.continueRun()),
     onDiscard: () => void act((session) => session.discardRun()),
   }),
 ];
+
+// After a reload the page begins where the drawing is, and the offer to go on.
+history.scrollRestoration = "manual";
 
 // ---- State → page, once a frame -------------------------------------------------------------------------------------
 
@@ -210,6 +236,11 @@ const schedule = () => {
 };
 subscribe(schedule);
 schedule();
+// No frame is drawn in a tab in the background, but its title is seen.
+subscribe((state) => {
+  const title = pageTitle(state);
+  if (document.title !== title) document.title = title;
+});
 
 // ---- What follows from a change of state ----------------------------------------------------------------------------
 
@@ -218,13 +249,15 @@ let before = initialState();
 subscribe((state) => {
   const was = before;
   before = state;
+  if (state.weightsTaken !== was.weightsTaken && state.inspected) ask(state.inspected.image);
+  if (state.report && state.report !== was.report && state.cellChoice) askCell(state.cellChoice);
   if (!state.dataset) return;
   const { split, class: ofClass, offset } = state.explore;
   const otherData = state.dataset !== was.dataset;
   if (otherData || state.explore !== was.explore) {
     void act(async (session) => {
       const samples = await session.samples({ split, class: ofClass, offset, count: PAGE });
-      if (samples && getState().explore === state.explore && getState().dataset === state.dataset) {
+      if (getState().explore === state.explore && getState().dataset === state.dataset) {
         dispatch({ type: "samples", samples });
       }
     });
@@ -232,7 +265,7 @@ subscribe((state) => {
   if (otherData || split !== was.explore.split) {
     void act(async (session) => {
       const statistics = await session.statistics(split);
-      if (statistics && getState().explore.split === split && getState().dataset === state.dataset) {
+      if (getState().explore.split === split && getState().dataset === state.dataset) {
         dispatch({ type: "statistics", statistics });
       }
     });

@@ -182,6 +182,15 @@ export function failureOf(error) {
 }
 
 /**
+ * A message as a sentence: it begins large and ends with a stop.
+ * @param {string} message
+ */
+export function sentence(message) {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
+/**
  * Reads f32 bytes as numbers: a view where the bytes are aligned, else a copy.
  * @param {Uint8Array} bytes
  * @returns {Float32Array}

@@ -11,7 +11,7 @@ import { CodedError, failureOf, only } from "./protocol.js";
  * @typedef {{input:LookInput, target:number|null}} Question
  */
 
-const SHIPPED_URL = new URL("./models/lecture-mnist.safetensors", import.meta.url);
+const SHIPPED_URL = new URL("./models/lecture.safetensors", import.meta.url);
 
 /**
  * Runs `work` for one input at a time; of those that come meanwhile only the newest is kept, and

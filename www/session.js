@@ -3,7 +3,7 @@
 
 import { adapterName, chooseDevice, probeAdapter } from "./adapter.js";
 import { Engine } from "./engine.js";
-import { CodedError, DEFAULT_CONFIG, SYNTHETIC, failureOf, only } from "./protocol.js";
+import { CodedError, DEFAULT_CONFIG, SYNTHETIC, failureOf, only, sentence } from "./protocol.js";
 import { Reader, fetchShipped } from "./reader.js";
 
 export { latestWins } from "./reader.js";
@@ -35,6 +35,8 @@ const CRASHES = new Set(["panic", "device_failed", "crashed"]);
 /** Two crashes within this are no accident. */
 const CRASH_WINDOW_MS = 60_000;
 const CELL_COUNT = 60;
+/** A GPU that takes longer to start, download included, is given up. */
+const GPU_START_LIMIT_MS = 90_000;
 const SHIPPED = "The page answers with the weights that came with it.";
 /** Larger than any weights of this net. */
 const WEIGHTS_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -200,6 +202,7 @@ export class Session {
    */
   async configure(config) {
     try {
+      await this.#up();
       await this.#halt();
       await this.#configure(config);
       return true;
@@ -210,13 +213,12 @@ export class Session {
 
   async train() {
     try {
-      await this.#trainerUp;
+      await this.#up();
       if (this.#over) {
         await this.#halt();
         await this.#configure(this.#config);
       }
       this.#offer(null);
-      this.#initial = null;
       this.#training = true;
       await this.#trainer.train(true);
       return true;
@@ -244,6 +246,7 @@ export class Session {
   /** Drops what was learned: fresh weights to train, and the page's own to answer with. */
   async reset() {
     try {
+      await this.#up();
       await this.#halt();
       this.#initial = null;
       await this.#configure(this.#getState()?.config ?? this.#config);
@@ -318,6 +321,7 @@ export class Session {
     try {
       if (file.size > WEIGHTS_LIMIT_BYTES) throw new CodedError("file_too_large", `${file.name} has ${file.size} bytes; weights of this net take at most ${WEIGHTS_LIMIT_BYTES}`);
       const bytes = new Uint8Array(await file.arrayBuffer());
+      await this.#up();
       await this.#halt();
       const events = await this.#execute({ type: "importWeights", bytes });
       this.#initial = bytes;
@@ -338,7 +342,7 @@ export class Session {
     const saved = this.#saved;
     if (!saved) return false;
     try {
-      await this.#trainerUp;
+      await this.#up();
       await this.#halt();
       if (!sameSource(this.#source, saved.source) && !(await this.#use(saved.source, null, false))) return false;
       const events = await this.#trainer.request({ type: "continue" });
@@ -395,11 +399,19 @@ export class Session {
   /** @param {{device:Device, why:string|null}} choice */
   async #bootTrainer({ device, why }) {
     if (device === "gpu") {
+      let late = false;
+      const patience = setTimeout(() => {
+        late = this.#forced !== "gpu";
+        if (late) this.#trainer.dispose();
+      }, GPU_START_LIMIT_MS);
       try {
         await this.#startTrainer("gpu", null);
         return;
       } catch (error) {
-        why = `The GPU could not be used, so training runs on the CPU: ${failureOf(error).message}`;
+        const reason = late ? `it was not ready within ${GPU_START_LIMIT_MS / 1000} s` : failureOf(error).message;
+        why = sentence(`The GPU could not be used, so training runs on the CPU: ${reason}`);
+      } finally {
+        clearTimeout(patience);
       }
     }
     await this.#startTrainer("cpu", why);
@@ -468,18 +480,12 @@ export class Session {
     const load = new AbortController();
     this.#load = load;
     try {
-      await this.#trainerUp;
-      await this.#recovering;
+      await this.#up();
       load.signal.throwIfAborted();
       await this.#halt();
       const what = source.kind === "catalog" ? source.id : source.kind === "synthetic" ? "synthetic digits" : "your files";
       this.#dispatch({ type: "loading", what, receivedBytes: 0, totalBytes: 0 });
-      const events = await this.#trainer.request({ type: "load", source }, { signal: load.signal });
-      const dataset = only(events, "dataset");
-      this.#source = source;
-      this.#checkpoint = null;
-      this.#classNames = dataset.classNames;
-      this.#dispatch({ type: "dataset", dataset });
+      this.#loaded(source, await this.#trainer.request({ type: "load", source }, { signal: load.signal }));
       if (configure) await this.#configure(this.#getState()?.config ?? this.#config);
     } finally {
       if (this.#load === load) {
@@ -489,18 +495,36 @@ export class Session {
     }
   }
 
+  /**
+   * @param {Source} source
+   * @param {AnyEvent[]} events
+   */
+  #loaded(source, events) {
+    const dataset = only(events, "dataset");
+    this.#source = source;
+    this.#checkpoint = null;
+    this.#classNames = dataset.classNames;
+    this.#dispatch({ type: "dataset", dataset });
+  }
+
   // The trainer
+
+  /** Waits until the trainer can be asked. */
+  async #up() {
+    await this.#trainerUp;
+    await this.#recovering;
+  }
 
   /** @param {import("./protocol.js").Command} command */
   async #execute(command) {
-    await this.#trainerUp;
+    await this.#up();
     return this.#trainer.execute(command);
   }
 
   /** @param {Config} config */
   async #configure(config) {
-    let events = await this.#execute({ type: "configure", config });
-    if (this.#initial) events = await this.#execute({ type: "importWeights", bytes: this.#initial });
+    let events = await this.#trainer.execute({ type: "configure", config });
+    if (this.#initial) events = await this.#trainer.execute({ type: "importWeights", bytes: this.#initial });
     this.#begun(events);
     this.#config = config;
   }
@@ -564,11 +588,12 @@ export class Session {
         break;
       case "checkpoint":
         this.#checkpoint = event.bytes;
+        this.#initial = null; // the run has them now
         break;
       case "training":
         this.#training = event.running;
+        this.#test(false);
         if (event.running) {
-          this.#test(false);
           this.#dispatch({ type: "training", running: true });
           break;
         }
@@ -630,7 +655,7 @@ export class Session {
         if (!this.#source) {
           // It crashed over its first data; what it can draw itself is safe.
           this.#notice("warning", "synthetic_data", "The first data could not be loaded. Until you load some, the page trains on digits that it draws itself.");
-          await this.#trainer.request({ type: "load", source: SYNTHETIC }).then((events) => this.#loaded(SYNTHETIC, events));
+          this.#loaded(SYNTHETIC, await this.#trainer.request({ type: "load", source: SYNTHETIC }));
         } else await this.#trainer.request({ type: "load", source: this.#source });
         // The trainer gets a copy, since the bytes may be needed again.
         if (checkpoint) this.#told(await this.#trainer.execute({ type: "importCheckpoint", bytes: checkpoint }));
@@ -715,10 +740,4 @@ function sameSource(a, b) {
   if (a.kind === "catalog" && b.kind === "catalog") return a.id === b.id;
   if ("key" in a && "key" in b) return a.key === b.key;
   return a.kind === "synthetic" && b.kind === "synthetic" && a.trainCount === b.trainCount && a.testCount === b.testCount && a.seed === b.seed;
-}
-
-/** @param {string} message */
-function sentence(message) {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }

@@ -382,7 +382,10 @@ export function reduce(state, action) {
       return { ...state, epochs: [...state.epochs.filter((e) => e.epoch < end.epoch), end] };
     }
     case "report":
-      return { ...state, report: action.report, testing: false, cell: null, cellChoice: null };
+      // The cell that was chosen stays; its images are asked for anew.
+      return action.report
+        ? { ...state, report: action.report, testing: false }
+        : { ...state, report: null, cell: null, cellChoice: null };
     case "testing":
       return { ...state, testing: action.running };
     case "chooseCell":

@@ -20,6 +20,8 @@ const BUDGET_MS = 200;
 const EXPORT_EVERY_MS = 3000;
 /** Exports may take a fifth of the time at most. */
 const EXPORT_SHARE = 5;
+/** A turn takes less than a millisecond; this long, and the worker was put to sleep. */
+const ASLEEP_MS = 10_000;
 /** A lab that says "idle" this often in a row has nothing to do. */
 const IDLE_LIMIT = 3;
 
@@ -103,7 +105,13 @@ export class TrainingLoop {
         return;
       }
       if (trained && (now() >= this.#exportDueMs || has("epochEnd"))) await this.#export(false);
+      const before = now();
       await turn();
+      const sleptMs = now() - before;
+      if (sleptMs > ASLEEP_MS) {
+        const message = `The browser put this tab to sleep for ${Math.round(sleptMs / 1000)} s. Training waited meanwhile, and goes on now.`;
+        post([{ type: "notice", level: "info", code: "asleep", message }]);
+      }
     }
     if (trained) {
       await this.#export(false);
@@ -113,7 +121,7 @@ export class TrainingLoop {
 
   /**
    * @param {boolean} tell
-   * @param {{reason:string, code?:string, message?:string}} how
+   * @param {{reason:import("./protocol.js").WhyStopped, code?:string, message?:string}} how
    */
   #end(tell, how) {
     this.#until = null;

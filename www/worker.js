@@ -27,6 +27,10 @@ import { TrainingLoop } from "./training-loop.js";
  * @property {()=>void} close
  */
 
+/** After a reload, the page before may hold its run for a moment longer. */
+const RELOAD_TRIES = 4;
+const RELOAD_WAIT_MS = 250;
+
 /**
  * Whether an error leaves the engine unusable: a wasm trap, which is what a panic ends in.
  * @param {unknown} error
@@ -213,7 +217,11 @@ export class Host {
   /** @returns {Promise<import("./protocol.js").KeptEvent>} */
   async #kept() {
     try {
-      const elsewhere = await this.#means.store.elsewhere();
+      let elsewhere = await this.#means.store.elsewhere();
+      for (let i = 0; elsewhere && i < RELOAD_TRIES; i++) {
+        await new Promise((resolve) => setTimeout(resolve, RELOAD_WAIT_MS));
+        elsewhere = await this.#means.store.elsewhere();
+      }
       return { type: "kept", saved: elsewhere ? null : await this.#means.store.peek(), elsewhere };
     } catch {
       return { type: "kept", saved: null, elsewhere: false };

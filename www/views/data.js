@@ -1,5 +1,6 @@
 // Step 1: which data, and getting others.
 
+import { sentence } from "../protocol.js";
 import { button, byId, say } from "./dom.js";
 import { count, megabytes } from "./format.js";
 
@@ -25,7 +26,6 @@ export function createDataView({ onCatalog, onSynthetic, onFiles, onCancel, onRe
   const errorBox = byId("data-error-box", HTMLElement);
   const error = byId("data-error", HTMLElement);
   const retry = button("data-retry");
-  const drop = byId("data-drop", HTMLElement);
 
   choices.mnist.addEventListener("click", () => onCatalog("mnist"));
   choices["fashion-mnist"].addEventListener("click", () => onCatalog("fashion-mnist"));
@@ -36,22 +36,6 @@ export function createDataView({ onCatalog, onSynthetic, onFiles, onCancel, onRe
     const chosen = [...(files.files ?? [])];
     files.value = "";
     if (chosen.length) onFiles(chosen);
-  });
-
-  drop.addEventListener("dragover", (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-  drop.addEventListener("dragleave", (event) => {
-    if (!(event.relatedTarget instanceof Node && drop.contains(event.relatedTarget))) drop.classList.remove("over");
-  });
-  drop.addEventListener("drop", (event) => {
-    drop.classList.remove("over");
-    const dropped = [...(event.dataTransfer?.files ?? [])];
-    if (!dropped.length) return;
-    event.preventDefault();
-    onFiles(dropped);
   });
 
   /** @param {State} state */
@@ -78,7 +62,7 @@ export function createDataView({ onCatalog, onSynthetic, onFiles, onCancel, onRe
 
     errorBox.hidden = dataError === null;
     if (dataError) {
-      say(error, dataError.message + (dataset ? ` What was here before stays: ${dataset.title}.` : ""));
+      say(error, sentence(dataError.message) + (dataset ? ` What was here before stays: ${dataset.title}.` : ""));
       retry.hidden = dataError.retry === null;
       retry.dataset.id = dataError.retry ?? "";
     }

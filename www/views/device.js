@@ -1,6 +1,7 @@
-// The chip in the header: what computes, and why.
+// What computes, and why: the chip in the header, and a line above the training's buttons.
 
 import { byId, say } from "./dom.js";
+import { deviceStory } from "./format.js";
 
 /** @typedef {import("../store.js").State} State */
 
@@ -8,6 +9,7 @@ export function createDeviceView() {
   const chip = byId("device-chip", HTMLElement);
   const why = byId("device-why", HTMLElement);
   const box = byId("device", HTMLDetailsElement);
+  const line = byId("train-device", HTMLElement);
 
   document.addEventListener("click", (event) => {
     if (box.open && event.target instanceof Node && !box.contains(event.target)) box.open = false;
@@ -17,21 +19,16 @@ export function createDeviceView() {
   });
 
   /** @param {State} state */
-  return ({ device }) => {
+  return (state) => {
+    const { device } = state;
     const trainer = device?.trainer ?? null;
     box.dataset.kind = trainer ?? "starting";
     const named = device?.adapter ? ` · ${device.adapter}` : "";
     // On the CPU an adapter's name would mislead; the reason beside it says what was found.
     say(chip, trainer === "gpu" ? `GPU${named}` : trainer === "cpu" ? "CPU" : "starting…");
-    say(
-      why,
-      device?.why ??
-        (trainer === "gpu"
-          ? "Training runs on your graphics card, by WebGPU. Answers to drawings come from the CPU, so that they do not wait for training."
-          : trainer === "cpu"
-            ? "Training runs on your CPU."
-            : "Starting the engine…"),
-    );
-    box.title = why.textContent ?? "";
+    const story = deviceStory(state);
+    say(why, story);
+    say(line, trainer === null ? "" : story);
+    box.title = story;
   };
 }

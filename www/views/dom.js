@@ -82,6 +82,17 @@ export function thumbnail(image) {
   return canvas;
 }
 
+/**
+ * Hands bytes to the visitor as a file.
+ * @param {Uint8Array} bytes
+ * @param {string} name
+ */
+export function download(bytes, name) {
+  const url = URL.createObjectURL(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)], { type: "application/octet-stream" }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 const darkQuery = typeof matchMedia === "function" ? matchMedia("(prefers-color-scheme: dark)") : null;
 
 /** Whether the page is shown dark. */

@@ -39,6 +39,7 @@ export function createExploreView({ onChange, onInspect }) {
       h("option", { value: "" }, "any"),
       ...(names ?? []).map((name, i) => h("option", { value: i }, name)),
     );
+    box.classList.toggle("named", (names ?? []).some((name) => name.length > 2));
   });
 
   const samples = whenChanged((/** @type {Samples | null} */ shown, /** @type {string[] | undefined} */ names) => {

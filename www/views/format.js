@@ -1,5 +1,7 @@
 // Numbers and moments in words. Pure.
 
+import { stepsDone } from "../store.js";
+
 /** @typedef {import("../store.js").State} State */
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
@@ -10,9 +12,9 @@ export const count = (value) => whole.format(value);
 /** @param {number} part 0..1 @param {number} [digits] */
 export const percent = (part, digits = 1) => `${(part * 100).toFixed(digits)} %`;
 
-/** @param {number} value a loss: more digits when it is small */
+/** @param {number | null} value a loss, where there is one: more digits when it is small */
 export const loss = (value) =>
-  !Number.isFinite(value) ? "not a number" : value >= 0.1 ? value.toFixed(3) : value.toFixed(4);
+  value === null ? "–" : !Number.isFinite(value) ? "NaN" : value >= 0.1 ? value.toFixed(3) : value.toFixed(4);
 
 /** @param {number} bytes */
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -28,19 +30,32 @@ export function clock(ms) {
 /** @param {number} ms a time that is only roughly known */
 export function about(ms) {
   const seconds = ms / 1000;
-  if (seconds < 10) return "a few seconds";
-  if (seconds < 55) return `about ${Math.round(seconds / 5) * 5} s`;
-  if (seconds < 90) return "about 1 min";
-  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min`;
-  return `about ${(seconds / 3600).toFixed(1)} hours`;
+  if (seconds < 10) return "< 10 s";
+  if (seconds < 55) return `≈ ${Math.round(seconds / 5) * 5} s`;
+  if (seconds < 5400) return `≈ ${Math.max(1, Math.round(seconds / 60))} min`;
+  return `≈ ${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** @param {number | string} when milliseconds since 1970, or a date in words */
+/** @param {number} when milliseconds since 1970 */
 export function moment(when) {
   const date = new Date(when);
   if (Number.isNaN(date.getTime())) return "earlier";
   const today = date.toDateString() === new Date().toDateString();
-  return date.toLocaleString("en-GB", today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+  return today
+    ? `today at ${date.toLocaleTimeString("en-GB", { timeStyle: "short" })}`
+    : date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+}
+
+/**
+ * What computes, and why.
+ * @param {State} state
+ */
+export function deviceStory({ device }) {
+  if (device?.why) return device.why;
+  if (device?.trainer === "cpu") return "Training runs on your CPU.";
+  if (device?.trainer !== "gpu") return "Starting the engine…";
+  const checked = device.parity ? ", whose results were checked against the CPU’s" : "";
+  return `Training runs on your GPU (${device.adapter || "unnamed"}) by WebGPU${checked}. Drawings are answered by the CPU, so that they never wait for it.`;
 }
 
 /** @param {State} state */
@@ -52,9 +67,7 @@ const device = (state) => (state.device?.trainer === "gpu" ? "your GPU" : "your 
  */
 export function trainingStatus(state) {
   const { progress, run, diverged } = state;
-  if (diverged) {
-    return `${diverged.message} The weights from before are kept. Try a smaller learning rate, then press Train.`;
-  }
+  if (diverged) return diverged.message;
   if (!state.device?.trainer) return "Starting the trainer…";
   if (!state.dataset) return state.loading ? "Waiting for the data…" : "Choose data in step 1 first.";
   if (state.finished && run) {
@@ -65,24 +78,44 @@ export function trainingStatus(state) {
       : `Done: ${epochs}.`;
   }
   if (state.training) {
-    if (!progress) return `Starting on ${device(state)}…`;
-    const epoch = `epoch ${progress.epoch} of ${progress.epochs}`;
-    if (progress.phase === "warmup") {
-      return state.device.trainer === "gpu" ? "Warming up: compiling shaders…" : "Warming up…";
+    if (warmingUp(state)) {
+      return state.device.trainer === "gpu"
+        ? "Warming up: compiling shaders for your GPU. The clock starts after that."
+        : "Warming up: the first step on your CPU. The clock starts after that.";
     }
-    if (progress.phase === "evaluate") return `Testing after ${epoch}…`;
+    const epoch = progress ? `epoch ${progress.epoch} of ${progress.epochs}` : "the first epoch";
+    if (progress?.phase === "evaluate") return `Testing after ${epoch}…`;
     return `Training on ${device(state)}: ${epoch}.`;
   }
-  if (progress?.phase === "evaluate") return "Testing…";
-  const done = progress?.step ?? run?.step ?? 0;
+  if (state.testing) return "Testing…";
+  const done = stepsDone(state);
   if (run && done > 0 && state.ended) {
     return `Stopped at step ${count(done)} of ${count(run.totalSteps)}. What it learnt is kept; Train starts a new run.`;
   }
   if (run && done > 0) {
-    const crashed = state.trainingReason === "crashed" || state.trainingReason === "error";
-    return `${crashed ? "Interrupted" : "Paused"} at step ${count(done)} of ${count(run.totalSteps)}.`;
+    const broken = state.whyStopped === "crashed" || state.whyStopped === "error";
+    return `${broken ? "Interrupted" : "Paused"} at step ${count(done)} of ${count(run.totalSteps)}.`;
   }
   return `Ready to train on ${device(state)}.`;
+}
+
+/**
+ * Whether the training is not yet at its own pace: shaders are compiled, the first step is made.
+ * @param {State} state
+ */
+export const warmingUp = ({ training, progress }) =>
+  training && (progress === null || progress.phase === "warmup" || (progress.phase === "idle" && progress.step === 0));
+
+/**
+ * The page's title. It tells how far the training is where only the tab is seen.
+ * @param {State} state
+ */
+export function pageTitle(state) {
+  const name = "Glassbox: train a network in your browser, and see why it answers";
+  const total = state.progress?.totalSteps ?? state.run?.totalSteps ?? 0;
+  if (state.diverged) return `Stopped · ${name}`;
+  if (state.training) return `${total ? Math.floor((100 * stepsDone(state)) / total) : 0} % trained · ${name}`;
+  return state.finished ? `Trained · ${name}` : name;
 }
 
 /**
@@ -91,8 +124,8 @@ export function trainingStatus(state) {
  */
 export function trainingDetail(state) {
   const { progress } = state;
-  if (!progress) return "";
-  if (progress.phase === "evaluate") {
+  if (!progress || progress.step === 0) return "";
+  if (progress.phase === "evaluate" && (state.training || state.testing)) {
     return `${count(progress.evaluated)} of ${count(progress.evaluateTotal)} images tested`;
   }
   const inEpoch = progress.step - (progress.epoch - 1) * progress.stepsPerEpoch;

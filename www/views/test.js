@@ -146,17 +146,18 @@ export function createTestView({ onTest, onCell, onInspect }) {
   /** @param {State} state */
   function render(state) {
     last = state;
-    const { report, dataset, training, progress } = state;
+    const { report, dataset, training, testing, progress } = state;
     const names = dataset?.classNames ?? DIGITS;
-    const testing = !training && progress?.phase === "evaluate";
     run.disabled = !dataset || !state.device?.trainer || training || testing;
     say(run, testing ? "Testing…" : "Test on the test set");
-    const epoch = report ? (report.epoch > 0 && report.step > 0 ? `, after ${count(report.step)} steps` : "") : "";
+    const after = report && report.step > 0 ? `, after ${count(report.step)} steps` : "";
     say(
       accuracy,
-      report
-        ? `${percent(report.accuracy, 2)} right of ${count(report.count)}, loss ${loss(report.loss)}${epoch}`
-        : testing && progress ? `${count(progress.evaluated)} of ${count(progress.evaluateTotal)}` : "",
+      testing && progress
+        ? progress.evaluateTotal ? `${count(progress.evaluated)} of ${count(progress.evaluateTotal)} images` : ""
+        : report
+          ? `${percent(report.accuracy, 2)} right of ${count(report.count)}, loss ${loss(report.loss)}${after}`
+          : "",
     );
     empty.hidden = report !== null;
     result.hidden = report === null;

@@ -2,7 +2,7 @@
 
 import { configIsNew, runIsLive, stepsDone } from "../store.js";
 import { button, byId, h, say, whenChanged } from "./dom.js";
-import { about, clock, count, loss, percent, trainingDetail, trainingStatus } from "./format.js";
+import { about, clock, count, loss, percent, trainingDetail, trainingStatus, warmingUp } from "./format.js";
 
 /** @typedef {import("../store.js").State} State */
 /** @typedef {import("../store.js").Config} Config */
@@ -101,21 +101,21 @@ export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, 
     pause.disabled = !training;
     stop.disabled = !training && !runIsLive(state);
     reset.disabled = !able || training || done === 0;
-    say(start, goesOn && done > 0 && !training ? "Go on" : state.finished || state.ended ? "Train again" : "Train");
+    say(start, goesOn && done > 0 && !training ? "Resume" : state.finished || state.ended ? "Train again" : "Train");
 
     say(status, trainingStatus(state));
     status.classList.toggle("bad", state.diverged !== null);
     say(detail, trainingDetail(state));
     const total = progress?.totalSteps ?? run?.totalSteps ?? 0;
-    if (training && progress?.phase === "warmup") bar.removeAttribute("value");
+    if (warmingUp(state)) bar.removeAttribute("value");
     else bar.value = total ? Math.min(1, done / total) : 0;
 
-    say(tiles.loss, progress && progress.runningLoss !== null && done ? loss(progress.runningLoss) : "–");
+    say(tiles.loss, progress && done ? loss(progress.runningLoss) : "–");
     const end = state.epochs.at(-1);
     say(tiles.accuracy, end ? percent(end.testAccuracy, 2) : "–");
     say(tiles.speed, progress?.imagesPerSecond ? count(progress.imagesPerSecond) : "–");
     say(tiles.elapsed, progress && done ? clock(progress.elapsedMs) : "–");
-    say(tiles.remaining, progress?.remainingMs != null && !state.finished ? about(progress.remainingMs).replace("about ", "≈ ") : "–");
+    say(tiles.remaining, progress?.remainingMs != null && runIsLive(state) ? about(progress.remainingMs) : "–");
     epochs(state.epochs);
   }
 

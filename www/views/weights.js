@@ -27,11 +27,9 @@ export function createWeightsView({ onSave, onLoad, onContinue, onDiscard }) {
     say(status, weights);
     offer.hidden = saved === null;
     if (saved) {
-      const data = saved.datasetId === "mnist" ? "MNIST" : saved.datasetId === "fashion-mnist" ? "Fashion-MNIST" : `“${saved.datasetId}” data`;
-      say(
-        offerText,
-        `You were training on ${data}: ${count(saved.step)} steps done, epoch ${saved.epoch}, kept ${moment(saved.savedAt)}. Go on from there?`,
-      );
+      const { title, step, totalSteps, savedAt, finished } = saved;
+      const done = finished ? `all ${count(totalSteps)} steps` : `${count(step)} of ${count(totalSteps)} steps`;
+      say(offerText, `This browser kept your last run: ${title}, ${done}, ${moment(savedAt)}. ${finished ? "Take up its weights again?" : "Go on from there?"}`);
     }
   };
 }

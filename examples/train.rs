@@ -1,0 +1,181 @@
+//! Trains the lecture's net natively and writes its weights: those in `www/models` are made so.
+//!
+//! ```text
+//! cargo run --release --example train -- --data DIR --out www/models/lecture-mnist.safetensors
+//! ```
+//!
+//! `DIR` holds the dataset's four `.gz` files. Prints each epoch's results, and at the end the
+//! confusion matrix. `--synthetic N` trains on N synthetic digits instead and tests on the real ones.
+
+use std::error::Error;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use futures_lite::future::block_on;
+use glassbox::data::{self, Dataset, catalog, synthetic};
+use glassbox::device::DeviceKind;
+use glassbox::lab::weights;
+use glassbox::model::lecture;
+use glassbox::store::safetensors;
+use glassbox::train::{EvaluateOn, OptimizerKind, Phase, Run, TrainConfig, TrainEvent};
+
+struct Arguments {
+    data: PathBuf,
+    dataset: String,
+    out: Option<PathBuf>,
+    synthetic: Option<usize>,
+    augment: bool,
+    rates: Vec<f64>,
+    config: TrainConfig,
+}
+
+fn arguments() -> Result<Arguments, Box<dyn Error>> {
+    let mut parsed = Arguments {
+        data: PathBuf::new(),
+        dataset: "mnist".to_owned(),
+        out: None,
+        synthetic: None,
+        augment: false,
+        rates: Vec::new(),
+        config: TrainConfig::default(),
+    };
+    let mut given = std::env::args().skip(1);
+    while let Some(name) = given.next() {
+        if name == "--augment" {
+            parsed.augment = true;
+            continue;
+        }
+        let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
+        match name.as_str() {
+            "--data" => parsed.data = value.into(),
+            "--dataset" => parsed.dataset = value,
+            "--out" => parsed.out = Some(value.into()),
+            "--synthetic" => parsed.synthetic = Some(value.parse()?),
+            "--epochs" => parsed.config.epochs = value.parse()?,
+            "--batch" => parsed.config.batch_size = value.parse()?,
+            "--seed" => parsed.config.seed = value.parse()?,
+            "--learning-rate" => parsed.config.learning_rate = value.parse()?,
+            // One for each epoch; the last goes on.
+            "--learning-rates" => {
+                parsed.rates = value.split(',').map(str::parse).collect::<Result<_, _>>()?;
+            }
+            "--optimizer" => {
+                parsed.config.optimizer = match value.as_str() {
+                    "sgd" => OptimizerKind::Sgd,
+                    "adam" => OptimizerKind::Adam,
+                    other => return Err(format!("no optimizer is called {other}").into()),
+                }
+            }
+            other => return Err(format!("{other} is not understood").into()),
+        }
+    }
+    if let Some(&first) = parsed.rates.first() {
+        parsed.config.learning_rate = first;
+    }
+    Ok(parsed)
+}
+
+/// A dataset of the catalog from the four files in a folder.
+fn read(id: &str, folder: &Path) -> Result<Dataset, Box<dyn Error>> {
+    let entry = catalog::find(id).ok_or_else(|| format!("no dataset is called {id}"))?;
+    let unpack = |i: usize| -> Result<Vec<u8>, Box<dyn Error>> {
+        let path = folder.join(entry.files[i].name);
+        let file = fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut bytes = Vec::new();
+        GzDecoder::new(file).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    Ok(Dataset::from_idx(entry, &unpack(0)?, &unpack(1)?, &unpack(2)?, &unpack(3)?)?)
+}
+
+/// The training images changed a little, another time for each epoch.
+fn augmented(dataset: &Dataset, seed: u64, epoch: usize) -> Result<Dataset, Box<dyn Error>> {
+    let mut changed = dataset.clone();
+    changed.train.images.clear();
+    for i in 0..dataset.train.len() {
+        let image = data::augment::augment(dataset.train.image(i), seed, epoch as u64, i as u64)?;
+        changed.train.images.extend(image);
+    }
+    Ok(changed)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = arguments()?;
+    let mut dataset = read(&arguments.dataset, &arguments.data)?;
+    if let Some(count) = arguments.synthetic {
+        // Both splits are normalised by what is trained on.
+        let drawn = synthetic::generate(count, 10, arguments.config.seed)?;
+        dataset = Dataset { test: dataset.test, ..drawn };
+    }
+    println!("{} training and {} test images of {}", dataset.train.len(), dataset.test.len(), dataset.title);
+    block_on(train(&arguments, &dataset))
+}
+
+async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn Error>> {
+    let config = &arguments.config;
+    let device = DeviceKind::Cpu.open().await?;
+    let mut run = Run::new(&lecture(), config.clone(), Some(dataset), &device)?;
+    for epoch in 0..config.epochs {
+        let changed;
+        let images = if arguments.augment {
+            changed = augmented(dataset, config.seed, epoch)?;
+            &changed
+        } else {
+            dataset
+        };
+        if let Some(&rate) = arguments.rates.get(epoch) {
+            run.trainer_mut().set_learning_rate(rate)?;
+        }
+        while run.epoch() <= epoch || run.phase() == Phase::Evaluate {
+            for event in run.advance(images, 1000.0).await? {
+                tell(event)?;
+            }
+        }
+    }
+    if let Some(out) = &arguments.out {
+        let normalisation = (dataset.mean, dataset.std);
+        let bytes = weights::write(run.trainer().net(), normalisation, Some(&dataset.id), true).await?;
+        fs::write(out, bytes)?;
+        test(out, dataset).await?;
+    }
+    Ok(())
+}
+
+fn tell(event: TrainEvent) -> Result<(), Box<dyn Error>> {
+    match event {
+        TrainEvent::Progress(progress) if progress.phase == Phase::Train => {
+            let loss = progress.running_loss.unwrap_or(f64::NAN);
+            eprint!("\rstep {} of {}, loss {loss:.4}  ", progress.step, progress.total_steps);
+        }
+        TrainEvent::EpochEnd(end) => println!(
+            "\repoch {}: training loss {:.4}, test loss {:.4}, test accuracy {:.2} %, {:.0} s",
+            end.epoch,
+            end.train_loss.unwrap_or(f64::NAN),
+            end.test_loss,
+            end.test_accuracy * 100.0,
+            end.elapsed_ms / 1e3
+        ),
+        TrainEvent::Diverged { message, .. } => return Err(message.into()),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Tests the weights as they are in the file, rounded to f16.
+async fn test(file: &Path, dataset: &Dataset) -> Result<(), Box<dyn Error>> {
+    let device = DeviceKind::Cpu.open().await?;
+    let (tensors, _) = safetensors::read(&fs::read(file)?)?;
+    let mut run = Run::from_tensors(&lecture(), &tensors, TrainConfig::default(), Some(dataset), &device)?;
+    run.evaluate(EvaluateOn::Test);
+    while run.phase() == Phase::Evaluate {
+        run.advance(dataset, 1000.0).await?;
+    }
+    let report = &run.last().ok_or("nothing was tested")?.report;
+    println!("{}: test loss {:.4}, test accuracy {:.2} %", file.display(), report.loss, report.accuracy * 100.0);
+    for row in report.confusion.counts.chunks(report.confusion.classes) {
+        println!("{}", row.iter().map(|count| format!("{count:5}")).collect::<String>());
+    }
+    Ok(())
+}
