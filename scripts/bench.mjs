@@ -14,7 +14,7 @@ const { args } = JSON.parse(readFileSync("webdriver.json", "utf8"))["goog:chrome
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
 try {
   const page = await browser.newPage();
-  await page.goto(`${url}bench/index.html?device=${device}&steps=${steps}&run`);
+  await page.goto(`${url}bench/bench.html?device=${device}&steps=${steps}&run`);
   // By what the page says: its Content-Security-Policy forbids what waitForFunction does.
   await page.getByText(/^(Done\.|It failed)/).waitFor({ timeout: TIMEOUT_MS });
   const text = (/** @type {string} */ selector) => page.locator(selector).innerText();

@@ -13,7 +13,7 @@ use crate::lab::{Command, Event, Lab};
 /// Prints a panic where it can be seen before it ends the engine.
 #[wasm_bindgen(start)]
 pub fn start() {
-    console_error_panic_hook::set_once();
+    std::panic::set_hook(Box::new(|info| web_sys::console::error_1(&info.to_string().into())));
 }
 
 /// A lab, for JavaScript. Commands and events are those of `www/protocol.js`.

@@ -273,8 +273,8 @@ subscribe((state) => {
 });
 
 // The chart's library is fetched behind the first answer, not before it.
-void act(async () => {
-  await starting;
+void act(async (session) => {
+  await session.ready;
   const { createChartView } = await import("./views/chart.js");
   views.push(createChartView());
   schedule();

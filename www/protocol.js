@@ -38,6 +38,7 @@
  * @typedef {{type:"cell", truth:number, predicted:number, count:number}} CellCommand
  * @typedef {{type:"exportWeights", half:boolean}} ExportWeightsCommand
  * @typedef {{type:"importWeights", bytes:Uint8Array}} ImportWeightsCommand
+ *   Begins a run with them; answers `weightsLoaded` and `run`.
  * @typedef {{type:"exportCheckpoint"}} ExportCheckpointCommand
  * @typedef {{type:"importCheckpoint", bytes:Uint8Array}} ImportCheckpointCommand
  * @typedef {{type:"holdBatch", images:Uint8Array, labels:Uint8Array}} HoldBatchCommand
@@ -182,11 +183,12 @@ export function failureOf(error) {
 }
 
 /**
- * A message as a sentence: it begins large and ends with a stop.
+ * A message as a sentence: it begins large, unless with the name of a file or a tensor, and ends
+ * with a stop.
  * @param {string} message
  */
 export function sentence(message) {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  const text = /^[a-z]+[ ,:]/.test(message) ? message.charAt(0).toUpperCase() + message.slice(1) : message;
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 

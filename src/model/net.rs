@@ -205,7 +205,8 @@ impl Net {
     }
 
     /// Names and PyTorch's layouts for values in the order and layout of [`Net::map`].
-    pub(crate) fn named(&self, values: Vec<Vec<f32>>) -> Vec<NamedTensor> {
+    #[must_use]
+    pub fn named(&self, values: Vec<Vec<f32>>) -> Vec<NamedTensor> {
         self.spec
             .parameters()
             .into_iter()

@@ -8,6 +8,13 @@ import { Host } from "../../www/worker.js";
 
 const INFO = { type: "info", device: "cpu", parity: null, version: "0" };
 
+/** A promise and how to fulfil it. */
+function deferred() {
+  let resolve;
+  const promise = new Promise((fulfil) => (resolve = fulfil));
+  return { promise, resolve };
+}
+
 /** A worker that answers "start" and keeps the rest for the test to answer. */
 class FakeWorker {
   sent = [];
@@ -26,13 +33,14 @@ class FakeWorker {
   }
 }
 
-async function started(options = {}) {
+async function started(options = {}, compile = async () => undefined) {
   const workers = [];
   const crashes = [];
   const events = [];
   const engine = new Engine({
     role: "trainer",
     device: "cpu",
+    compile,
     onEvent: (event) => events.push(event),
     onCrash: (error) => crashes.push(error),
     open: () => workers[workers.push(Object.assign(new FakeWorker(), options)) - 1],
@@ -51,6 +59,30 @@ test("answers find their requests, in whatever order", async () => {
   worker.say({ id: a.id, ok: false, error: { code: "no_run", message: "no run" } });
   assert.deepEqual(await second, [{ type: "finished" }]);
   await assert.rejects(first, { code: "no_run" });
+});
+
+test("the worker loads while the bundle is compiled, and gets it compiled; without one it is on its own", async () => {
+  const { promise, resolve } = /** @type {{promise:Promise<any>, resolve:(module:any)=>void}} */ (deferred());
+  const starting = started({}, () => promise);
+  await turn();
+  const module = new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+  resolve(module);
+  const { workers: [worker] } = await starting;
+  assert.equal(worker.sent[0].module, module);
+  const alone = await started();
+  assert.ok(!("module" in alone.workers[0].sent[0]));
+});
+
+test("an engine that is ended while its bundle is compiled sends nothing", async () => {
+  const { promise, resolve } = deferred();
+  const worker = new FakeWorker();
+  const engine = new Engine({ role: "reader", device: "cpu", open: () => /** @type {any} */ (worker), compile: () => promise });
+  const starting = engine.start();
+  engine.dispose();
+  resolve(undefined);
+  await assert.rejects(starting, { code: "disposed" });
+  assert.deepEqual(worker.sent, []);
+  assert.ok(worker.terminated);
 });
 
 test("what is handed over is named, and posted events are told", async () => {
@@ -257,12 +289,33 @@ test("a stop hands out the weights before it answers; a report ends an evaluatio
   assert.deepEqual(posted.map(({ type }) => type), ["progress", "report"]);
 });
 
+test("a worker that was put to sleep says how long training waited", async () => {
+  const lab = countingLab(3);
+  const posted = [];
+  let clock = 0;
+  const loop = new TrainingLoop({
+    execute: (command) => lab.execute(command),
+    post: (events) => posted.push(...events),
+    keep: async () => {},
+    now: () => clock,
+    turn: async () => {
+      clock += clock === 0 ? 42_000 : 1;
+      await turn();
+    },
+  });
+  await loop.start("finished");
+  while (!posted.some((event) => event.type === "training" && !event.running)) await turn();
+  const notices = posted.filter(({ type }) => type === "notice");
+  assert.deepEqual(notices.map(({ code }) => code), ["asleep"]);
+  assert.match(notices[0].message, /42 s/);
+});
+
 test("a run that diverged exports nothing", async () => {
   const posted = [];
   const loop = new TrainingLoop({
     execute: async (command) => {
       assert.equal(command.type, "advance");
-      return [{ type: "diverged", step: 3, loss: NaN, message: "the loss is not finite" }];
+      return [{ type: "diverged", step: 3, message: "the loss is not finite" }];
     },
     post: (events) => posted.push(...events),
     keep: async () => assert.fail("nothing is kept"),
@@ -285,6 +338,15 @@ test("storage that is full is said once, and training goes on", async () => {
   while (!posted.some(({ event }) => event?.type === "training" && !event.running)) await turn();
   assert.deepEqual(posted.filter(({ event }) => event?.type === "notice").map(({ event }) => event.code), ["storage_full"]);
   assert.ok(posted.some(({ event }) => event?.type === "finished"));
+});
+
+test("a kept run is offered though the page before holds it for a moment after a reload", async () => {
+  let asked = 0;
+  const saved = { datasetId: "mnist" };
+  const { host, posted } = hosted((command) => (command.type === "info" ? [INFO] : []), { elsewhere: async () => ++asked < 3, peek: async () => saved });
+  await host.receive({ id: 1, type: "start", device: "cpu", role: "trainer" });
+  await host.receive({ id: 2, type: "kept" });
+  assert.deepEqual(posted.at(-1).events, [{ type: "kept", saved, elsewhere: false }]);
 });
 
 test("a second tab trains, keeps nothing and says so", async () => {

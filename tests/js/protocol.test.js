@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CodedError, buffersOf, bytesOf, f32, failureOf, only } from "../../www/protocol.js";
+import { CodedError, buffersOf, bytesOf, f32, failureOf, only, sentence } from "../../www/protocol.js";
 
 test("numbers go to bytes and back, aligned or not", () => {
   const values = new Float32Array([1.5, -2, 0.25]);
@@ -27,6 +27,13 @@ test("only buffers that are covered wholly are handed over", () => {
   const part = new Uint8Array(16).subarray(0, 8);
   assert.deepEqual(buffersOf([{ type: "weights", bytes: whole }]), [whole.buffer]);
   assert.deepEqual(buffersOf([{ type: "weights", bytes: part }]), []);
+});
+
+test("messages become sentences; names stay as they are spelled", () => {
+  assert.equal(sentence("the file is truncated"), "The file is truncated.");
+  assert.equal(sentence("batch size: 0 is too small."), "Batch size: 0 is too small.");
+  assert.equal(sentence("train-images.gz is no gzip file"), "train-images.gz is no gzip file.");
+  assert.equal(sentence("fc1.weight has another shape…"), "fc1.weight has another shape…");
 });
 
 test("failures have a code and a sentence", () => {

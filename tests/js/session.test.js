@@ -129,7 +129,9 @@ test("a GPU is used where it is real, and forced where asked", () => {
   assert.equal(chooseDevice({ ...GPU, fallback: true }, null).device, "cpu");
   assert.equal(chooseDevice({ ...GPU, fallback: true }, "gpu").device, "gpu");
   assert.equal(chooseDevice(GPU, "cpu").device, "cpu");
-  assert.match(chooseDevice(null, null).why ?? "", /WebGPU/);
+  assert.match(chooseDevice(null, null, { navigator: {} }).why ?? "", /no WebGPU/);
+  assert.match(chooseDevice(null, null, { navigator: {}, isSecureContext: false }).why ?? "", /https/);
+  assert.match(chooseDevice(null, null, { navigator: { gpu: {} } }).why ?? "", /no graphics adapter/);
 });
 
 test("software adapters are told by name or by flag", async () => {
@@ -289,6 +291,93 @@ test("weights are checked by the trainer before the reader gets them", async () 
   await session.loadWeights(file);
   assert.deepEqual(reader.log.slice(before), ["importWeights"]);
   assert.match(of("weights").at(-1).status, /1,199,882/);
+});
+
+test("a stop is told as one, so that the page offers a new run", async () => {
+  const { session, of } = await up();
+  await session.train();
+  await session.stop();
+  assert.deepEqual(of("training").at(-1), { type: "training", running: false, reason: "stopped" });
+});
+
+test("a test under way is stopped before a new run is set up, which would be trained on else", async () => {
+  const { session, of, trainer } = await up();
+  await session.test("test");
+  assert.deepEqual(of("testing").at(-1), { type: "testing", running: true });
+  trainer.log.length = 0;
+  await session.configure(DEFAULT_CONFIG);
+  assert.deepEqual(trainer.log, ["train false", "configure"]);
+  assert.deepEqual(of("testing").at(-1), { type: "testing", running: false });
+  assert.equal(of("report").at(-1).report, null);
+});
+
+test("loaded weights begin each new run until one was trained on them; a reset drops them", async () => {
+  const { session, trainer } = await up();
+  const file = new File([new Uint8Array(4)], "w.safetensors");
+  await session.loadWeights(file);
+  trainer.log.length = 0;
+  await session.configure(DEFAULT_CONFIG);
+  await session.loadSynthetic();
+  assert.deepEqual(trainer.log, ["configure", "importWeights", "load synthetic", "configure", "importWeights"]);
+  trainer.onEvent({ type: "checkpoint", bytes: new Uint8Array(1), epoch: 1, step: 5, datasetId: "synthetic" });
+  trainer.log.length = 0;
+  await session.configure(DEFAULT_CONFIG);
+  assert.deepEqual(trainer.log, ["configure"]);
+  await session.loadWeights(file);
+  await session.reset();
+  trainer.log.length = 0;
+  await session.configure(DEFAULT_CONFIG);
+  assert.deepEqual(trainer.log, ["configure"]);
+});
+
+test("what is saved is what answers: the reader's weights, or the trainer's while it trains", async () => {
+  const { session, reader, trainer } = await up();
+  reader.log.length = trainer.log.length = 0;
+  await session.exportWeights();
+  assert.deepEqual([reader.log, trainer.log], [["exportWeights"], []]);
+  await session.train();
+  reader.log.length = trainer.log.length = 0;
+  await session.exportWeights();
+  assert.deepEqual([reader.log, trainer.log], [[], ["exportWeights"]]);
+});
+
+test("a loaded file's notes tell what its classes are called", async () => {
+  const names = Array.from({ length: 10 }, (_, i) => `kind ${i}`);
+  const { session, of } = await up({
+    execute: (role, { type }) => (type === "importWeights" ? [{ type: "weightsLoaded", parameters: 1_199_882, metadata: { "glassbox.dataset": "fashion-mnist" } }] : undefined),
+    catalog: () => [{ type: "catalog", catalog: [{ id: "fashion-mnist", classNames: names }] }],
+  });
+  await session.loadWeights(new File([new Uint8Array(4)], "w.safetensors"));
+  assert.deepEqual(of("weights").at(-1).taken, { classNames: names });
+});
+
+test("a crash over the first data leads to digits that the crate draws itself, and is no missing file", async () => {
+  let crash = true;
+  const { FakeEngine, made } = fakes({
+    load: ({ source }) => {
+      if (source.kind !== "catalog" || !crash) return undefined;
+      crash = false;
+      made.trainer.onCrash(new CodedError("panic", "boom"));
+      throw new CodedError("panic", "boom");
+    },
+  });
+  const actions = [];
+  const session = await createSession({
+    dispatch: (action) => actions.push(action),
+    EngineClass: /** @type {any} */ (FakeEngine),
+    fetching: async () => new Response(new Uint8Array(8)),
+    probe: async () => null,
+  });
+  await session.settled;
+  await until(() => actions.some(({ type }) => type === "run"));
+  assert.deepEqual(actions.filter(({ type }) => type === "dataset").map(({ dataset }) => dataset.id), ["synthetic"]);
+  assert.ok(actions.some(({ code }) => code === "trainer_crashed"));
+  assert.deepEqual(actions.filter(({ type }) => type === "dataError"), []);
+});
+
+test("a cell of a test that the engine no longer has is asked for in words", async () => {
+  const { session } = await up({ execute: (_, { type }) => { if (type === "cell") throw new CodedError("no_report", "nothing has been tested yet"); } });
+  await assert.rejects(session.cell(1, 2), { code: "no_report", message: /Test again/ });
 });
 
 test("testing while standing still runs the loop to the report; a stopped run begins anew", async () => {

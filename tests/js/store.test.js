@@ -127,7 +127,7 @@ test("a run is live from its first step until it is finished, stopped or has div
   assert.equal(runIsLive(paused), true);
   assert.equal(runIsLive(reduce(paused, { type: "training", running: false, reason: "stopped" })), false);
   assert.equal(runIsLive(reduce(going, { type: "finished" })), false);
-  assert.equal(runIsLive(reduce(going, { type: "diverged", step: 2, loss: NaN, message: "" })), false);
+  assert.equal(runIsLive(reduce(going, { type: "diverged", step: 2, message: "" })), false);
 });
 
 test("only the learning rate may differ from the run's settings without a new run", () => {
@@ -175,11 +175,46 @@ test("MNIST is missing from the notice that says so until it is there", () => {
   assert.equal(reduce(missing, { type: "dataset", dataset }).mnistMissing, false);
 });
 
-test("classes are named once weights trained on named classes answer", () => {
-  const fashion = { ...dataset, id: "fashion-mnist", classNames: Array.from({ length: 10 }, (_, i) => `kind ${i}`) };
-  const before = after({ type: "dataset", dataset: fashion }, { type: "run", run });
+test("classes are named once weights trained on named classes answer, and no sooner", () => {
+  const classNames = Array.from({ length: 10 }, (_, i) => `kind ${i}`);
+  const before = after({ type: "dataset", dataset: { ...dataset, id: "fashion-mnist", classNames } }, { type: "run", run }, progress(1, [2]));
   assert.equal(before.answerNames, null);
-  assert.equal(reduce(before, progress(1, [2])).answerNames?.[3], "kind 3");
+  const taken = reduce(before, { type: "weights", status: "", taken: { classNames } });
+  assert.equal(taken.answerNames?.[3], "kind 3");
+  assert.equal(taken.weightsTaken, before.weightsTaken + 1);
+  const saved = reduce(taken, { type: "weights", status: "Saved." });
+  assert.deepEqual([saved.answerNames, saved.weightsTaken, saved.weights], [taken.answerNames, taken.weightsTaken, "Saved."]);
+  assert.equal(reduce(saved, { type: "weights", status: "", taken: { classNames: [..."0123456789"] } }).answerNames, null);
+});
+
+test("a new report keeps the chosen cell and the images shown until theirs come; none clears both", () => {
+  const report = {
+    split: /** @type {const} */ ("test"), epoch: 1, step: 10, count: 1, loss: 0, accuracy: 1, macroF1: 1,
+    confusion: Array(100).fill(0), classes: [],
+  };
+  const cell = { truth: 4, predicted: 9, total: 0, indices: [], pixels: new Uint8Array(), probabilities: new Uint8Array() };
+  const had = after({ type: "report", report }, { type: "chooseCell", truth: 4, predicted: 9 }, { type: "cell", cell });
+  const again = reduce(had, { type: "report", report: { ...report, epoch: 2 } });
+  assert.deepEqual([again.report?.epoch, again.cellChoice, again.cell], [2, { truth: 4, predicted: 9 }, cell]);
+  const none = reduce(again, { type: "report", report: null });
+  assert.deepEqual([none.report, none.cellChoice, none.cell], [null, null, null]);
+});
+
+test("a test that was asked for is over with its report, or with the run that replaces it", () => {
+  const report = {
+    split: /** @type {const} */ ("test"), epoch: 0, step: 0, count: 1, loss: 0, accuracy: 1, macroF1: 1,
+    confusion: Array(100).fill(0), classes: [],
+  };
+  const testing = after({ type: "testing", running: true });
+  assert.equal(testing.testing, true);
+  assert.equal(reduce(testing, { type: "report", report }).testing, false);
+  assert.equal(reduce(testing, { type: "testing", running: false }).testing, false);
+  assert.equal(reduce(testing, { type: "dataset", dataset }).testing, false);
+});
+
+test("losses that are not finite do not enter the curve", () => {
+  const state = after({ type: "dataset", dataset }, { type: "run", run }, progress(3, [3, 2, 1]), progress(3, [1e9, NaN]));
+  assert.deepEqual(state.history.losses, [3, 2, 1]);
 });
 
 test("the store tells its subscribers of changes only, and stops when asked", () => {

@@ -1,5 +1,6 @@
 // The engine as a benchmark sees it: one fixed batch, one step at a time. See `bench.js` beside it
-// for its use; it works on any page of the same site.
+// for its use; it works on any page of the same site. Benchmarks of others take the nearest folder
+// with an index.html for the site's root, so there must be none in this one.
 
 import { adapterName, probeAdapter } from "../adapter.js";
 import { Engine } from "../engine.js";

@@ -1,6 +1,7 @@
 // The loss by step, its running mean, and the test accuracy by epoch. uPlot draws; this file says what.
 
 import uPlot from "../vendor/uPlot.esm.js";
+import { table } from "./curve.js";
 import { byId, onTheme, whenChanged } from "./dom.js";
 
 /** @typedef {import("../store.js").State} State */
@@ -37,8 +38,8 @@ export function createChartView() {
       ],
       series: [
         { label: "Step" },
-        { label: "Loss", scale: "loss", stroke: token("--loss-faint"), width: 1, points: { show: false }, value: figure(3) },
-        { label: "Running mean", scale: "loss", stroke: token("--accent"), width: 2.5, points: { show: false }, value: figure(3) },
+        { label: "Loss", scale: "loss", stroke: token("--loss-faint"), width: 1, spanGaps: true, points: { show: false }, value: figure(3) },
+        { label: "Running mean", scale: "loss", stroke: token("--accent"), width: 2.5, spanGaps: true, points: { show: false }, value: figure(3) },
         {
           label: "Test accuracy", scale: "accuracy", stroke: token("--warm"), width: 2, dash: [5, 4], spanGaps: true,
           points: { show: true, size: 9, fill: token("--warm") }, value: figure(2, " %"),
@@ -71,32 +72,3 @@ const accuracyFloor = (lowest) => {
 /** @param {number} digits @param {string} [unit] */
 const figure = (digits, unit = "") => (/** @type {unknown} */ _, /** @type {number | null} */ value) =>
   value == null ? "–" : `${value.toFixed(digits)}${unit}`;
-
-/**
- * The columns of the chart. An epoch's accuracy stands at the epoch's last step, which gets a row of its own where no
- * point of the loss is there.
- * @param {State["history"]} history
- * @param {State["epochs"]} epochs
- * @returns {[number[], (number | null)[], (number | null)[], (number | null)[]]}
- */
-export function table(history, epochs) {
-  /** @type {[number[], (number | null)[], (number | null)[], (number | null)[]]} */
-  const columns = [[], [], [], []];
-  /** @param {number} x @param {number | null} loss @param {number | null} mean @param {number | null} accuracy */
-  const add = (x, loss, mean, accuracy) => [x, loss, mean, accuracy].forEach((v, i) => columns[i].push(/** @type {number} */ (v)));
-  let next = 0;
-  history.steps.forEach((step, i) => {
-    while (next < epochs.length && epochs[next].step < step) {
-      add(epochs[next].step, history.losses[i], history.means[i], epochs[next].testAccuracy * 100);
-      next++;
-    }
-    const here = next < epochs.length && epochs[next].step === step;
-    add(step, finite(history.losses[i]), finite(history.means[i]), here ? epochs[next].testAccuracy * 100 : null);
-    if (here) next++;
-  });
-  for (; next < epochs.length; next++) add(epochs[next].step, null, null, epochs[next].testAccuracy * 100);
-  return columns;
-}
-
-/** @param {number} value */
-const finite = (value) => (Number.isFinite(value) ? value : null);

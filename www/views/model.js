@@ -37,16 +37,18 @@ export function createModelView() {
       `${count(model.parameters)} weights to learn; ${(model.multiplyAdds / 1e6).toFixed(1)} million multiplications to read one image.`,
     );
     const most = Math.max(1, ...model.layers.map((layer) => layer.parameters));
+    // A share that cannot be seen is a speck.
+    const isSeen = (/** @type {number} */ parameters) => parameters / most > 0.02;
     body.replaceChildren(
       ...model.layers.map((layer) => {
         const share = h("span", { class: "share", "aria-hidden": "true" });
-        share.style.width = `${Math.max(1, (layer.parameters / most) * 100)}%`;
+        share.style.width = `${(layer.parameters / most) * 100}%`;
         const row = h(
           "tr",
           { class: layer.parameters ? "has" : "plain" },
           h("th", { scope: "row" }, KINDS[layer.kind] ?? layer.kind, layer.parameters ? h("code", {}, layer.name) : ""),
-          h("td", { class: "numeric" }, layer.outputShape.join(" × ")),
-          h("td", { class: "number-cell" }, layer.parameters ? count(layer.parameters) : "–", layer.parameters ? share : ""),
+          h("td", { class: "numeric" }, layer.outputShape.join("×")),
+          h("td", { class: "number-cell" }, layer.parameters ? count(layer.parameters) : "–", isSeen(layer.parameters) ? share : ""),
           h("td", { class: "number-cell" }, layer.multiplyAdds ? count(layer.multiplyAdds) : "–"),
         );
         return row;

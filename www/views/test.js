@@ -111,6 +111,7 @@ export function createTestView({ onTest, onCell, onInspect }) {
     }
     const probabilities = f32(cell.probabilities);
     const right = cell.truth === cell.predicted;
+    images.classList.toggle("named", names.some((name) => name.length > 2));
     const shown = cell.indices.length;
     images.replaceChildren(
       h(
@@ -150,13 +151,13 @@ export function createTestView({ onTest, onCell, onInspect }) {
     const names = dataset?.classNames ?? DIGITS;
     run.disabled = !dataset || !state.device?.trainer || training || testing;
     say(run, testing ? "Testing…" : "Test on the test set");
-    const after = report && report.step > 0 ? `, after ${count(report.step)} steps` : "";
+    const after = report && (report.step > 0 ? `after ${count(report.step)} steps` : "before the first step");
     say(
       accuracy,
       testing && progress
         ? progress.evaluateTotal ? `${count(progress.evaluated)} of ${count(progress.evaluateTotal)} images` : ""
         : report
-          ? `${percent(report.accuracy, 2)} right of ${count(report.count)}, loss ${loss(report.loss)}${after}`
+          ? `${percent(report.accuracy, 2)} right of ${count(report.count)}, loss ${loss(report.loss)}, ${after}`
           : "",
     );
     empty.hidden = report !== null;

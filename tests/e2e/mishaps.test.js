@@ -1,0 +1,167 @@
+// What goes wrong while it trains: crashes, full storage, a second tab, divergence; and a change of mind.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { browserForTests, draw, losses, notice, posted, probabilities, reached, says, settings, settled, text, until, useDigits } from "./support.js";
+
+const { open, visitor } = browserForTests();
+const PANIC = /panicked at|unreachable/;
+
+/** Trains on a few digits for as long as the test wants. @param {import("playwright-core").Page} page @param {Record<string, string | number>} [fields] */
+async function training(page, fields = {}) {
+  await useDigits(page, { trainCount: 200, testCount: 20 });
+  await settings(page, { epochs: 100, "batch-size": 20, ...fields });
+  await page.locator("#train-start").click();
+  await reached(page, 2);
+}
+
+/** Makes the engine of a worker panic. @param {import("playwright-core").Page} page @param {string} role */
+const fault = (page, role) =>
+  page.evaluate((role) => /** @type {any} */ (window).seen.workers[role].postMessage({ id: 1e9, type: "command", command: { type: "fault" } }), role);
+
+/** Waits for another step. @param {import("playwright-core").Page} page */
+async function goesOn(page) {
+  const count = (await losses(page)).length;
+  await until(async () => (await losses(page)).length > count, "training goes on");
+}
+
+test("a panic of the trainer is said, and training goes on from the last checkpoint", async (t) => {
+  const page = await open(t, { expected: PANIC });
+  await training(page);
+  const kept = await until(async () => (await posted(page, "checkpoint")).at(-1), "there is a checkpoint");
+  await goesOn(page);
+  const progress = (await posted(page, "progress")).length;
+  await fault(page, "trainer");
+  assert.match(await notice(page, "trainer_crashed"), /^The training engine stopped \(.*a fault was asked for.*\)\. It goes on from its last checkpoint, a few seconds back\.$/s);
+  const next = await until(async () => (await posted(page, "progress")).slice(progress).find((_, i, all) => i > 0 && all[i].step <= all[i - 1].step), "a new engine trains");
+  assert.ok(next.step > kept.step, `step ${next.step} comes after the checkpoint's ${kept.step}`);
+  await goesOn(page);
+  assert.ok(await page.locator("#train-pause").isEnabled());
+});
+
+test("a panic of the reader is said, and drawings are answered as before", async (t) => {
+  const page = await open(t, { expected: PANIC });
+  await settled(page);
+  await draw(page, 7);
+  const before = await probabilities(page);
+  await fault(page, "reader");
+  assert.match(await notice(page, "reader_crashed"), /^The engine that answers drawings stopped .*a new one was started\.$/s);
+  await page.locator("#pad-clear").click();
+  await draw(page, 7);
+  assert.deepEqual(await probabilities(page), before);
+});
+
+test("a second tab is told that the run is kept by the first, and trains for itself", async (t) => {
+  const context = await visitor(t);
+  const first = await open(t, { context });
+  await training(first);
+  const second = await open(t, { context });
+  assert.match(await notice(second, "second_tab"), /^Another tab of this page is training/);
+  await useDigits(second, { trainCount: 60, testCount: 10 });
+  await settings(second, { epochs: 1, "batch-size": 20 });
+  await second.locator("#train-start").click();
+  await says(second, "train-status", /^Done/);
+  await until(async () => (await second.locator(".notice").allInnerTexts()).some((text) => /this tab trains but is not kept/.test(text)), "the second tab says that it is not kept");
+  await first.bringToFront();
+  await goesOn(first);
+});
+
+const storage = /** @type {[string, string, string, RegExp][]} */ ([
+  ["full", 'IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); };', "storage_full", /storage is full.*Training goes on/],
+  ["shut", 'Object.defineProperty(self, "indexedDB", { value: undefined });', "storage_unavailable", /keeps nothing here.*Training goes on/],
+]);
+for (const [what, stub, code, message] of storage) {
+  test(`storage that is ${what} is said, and training goes on`, async (t) => {
+    const page = await open(t, {
+      // The worker keeps the run; scripts cannot be put into it, but a module of it can be changed.
+      prepare: (page) => page.route("**/checkpoints.js", async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: `${await response.text()}\n${stub}` });
+      }),
+    });
+    await training(page);
+    assert.match(await notice(page, code), message);
+    await goesOn(page);
+    assert.equal(await page.locator(`.notice[data-code="${code}"]`).count(), 1);
+  });
+}
+
+test("a loss that is no number stops the run, is explained, and leaves weights that answer", async (t) => {
+  const page = await open(t);
+  await useDigits(page, { trainCount: 200, testCount: 20 });
+  await settings(page, { optimizer: "sgd", "learning-rate": 10, "batch-size": 20, epochs: 100 });
+  await page.locator("#train-start").click();
+  const said = await says(page, "train-status", /no longer a finite number/);
+  t.diagnostic(said);
+  assert.match(said, /learning rate 10\)\. The run has stopped and the last good weights are back\. Try a smaller learning rate\.$/);
+  assert.ok(await page.locator("#train-pause").isDisabled());
+  await draw(page, 1);
+  assert.match(await text(page, "answer"), /^\d$/);
+  assert.ok(Math.abs((await probabilities(page)).reduce((sum, value) => sum + value) - 1) < 1e-3);
+  // The next run is a good one.
+  await settings(page, { "learning-rate": 0.01, epochs: 1 });
+  await page.locator("#train-start").click();
+  await says(page, "train-status", /^Done/);
+});
+
+test("a learning rate of a million leaves finite weights in the engine", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const { diverged, finite, predicted } = await page.evaluate(async () => {
+    const { Engine } = await import(new URL("engine.js", document.baseURI).href);
+    const engine = new Engine({ role: "bench", device: "cpu" });
+    await engine.start();
+    await engine.execute({ type: "loadSynthetic", trainCount: 60, testCount: 10, seed: 1 });
+    await engine.execute({ type: "configure", config: { optimizer: "sgd", learningRate: 1e6, momentum: 0.9, batchSize: 10, epochs: 9, seed: 1, validationFraction: 0, dropLast: false } });
+    let diverged = null;
+    for (let i = 0; i < 60 && !diverged; i++) diverged = (await engine.execute({ type: "advance", budgetMs: 0 })).find((/** @type {any} */ { type }) => type === "diverged");
+    const [{ bytes }] = await engine.execute({ type: "exportWeights", half: false });
+    const start = 8 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    const finite = new Float32Array(bytes.slice(start).buffer).every(Number.isFinite);
+    const [{ predicted }] = await engine.execute({ type: "look", image: new Uint8Array(784).fill(9), target: null, saliency: false });
+    engine.dispose();
+    return { diverged, finite, predicted };
+  });
+  assert.match(diverged?.message ?? "", /learning rate 1000000/);
+  assert.ok(finite);
+  assert.ok(predicted >= 0);
+});
+
+test("a change that would end the run asks first; keeping it keeps the run and the setting", async (t) => {
+  const page = await open(t);
+  await training(page);
+  const dialog = page.locator("#confirm[open]");
+  for (const [field, value, was] of [["optimizer", "sgd", "adam"], ["preset", "lecture", "custom"], ["batch-size", "32", "20"]]) {
+    if (field === "batch-size") {
+      await page.locator("#batch-size").fill(value);
+      await page.locator("#batch-size").press("Enter");
+    } else await page.locator(`#${field}`).selectOption(value);
+    await dialog.waitFor();
+    assert.match(await text(page, "confirm-text"), /ends the run that is under way/);
+    await page.locator("#confirm-no").click();
+    await dialog.waitFor({ state: "hidden" });
+    assert.equal(await page.locator(`#${field}`).inputValue(), was);
+    await goesOn(page);
+  }
+  await page.locator("#data-load-synthetic").click();
+  await dialog.waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+  assert.match(await text(page, "data-source"), /^Your own files/);
+  await goesOn(page);
+
+  await page.locator("#optimizer").selectOption("sgd");
+  await page.locator("#confirm-yes").click();
+  await says(page, "train-status", /^Ready to train/);
+  assert.equal(await page.locator("#optimizer").inputValue(), "sgd");
+});
+
+test("the learning rate changes while it trains, and does not end the run", async (t) => {
+  const page = await open(t);
+  await training(page);
+  await settings(page, { "learning-rate": 0.0005 });
+  await until(async () => (await posted(page, "progress")).at(-1)?.learningRate === 0.0005, "the new learning rate is used");
+  assert.ok(await page.locator("#confirm[open]").isHidden());
+  await goesOn(page);
+});
