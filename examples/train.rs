@@ -1,7 +1,7 @@
 //! Trains the lecture's net natively and writes its weights: those in `www/models` are made so.
 //!
 //! ```text
-//! cargo run --release --example train -- --data DIR --out www/models/lecture-mnist.safetensors
+//! cargo run --release --example train -- --data DIR --out www/models/lecture.safetensors
 //! ```
 //!
 //! `DIR` holds the dataset's four `.gz` files. Prints each epoch's results, and at the end the
@@ -87,7 +87,7 @@ fn read(id: &str, folder: &Path) -> Result<Dataset, Box<dyn Error>> {
         GzDecoder::new(file).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    Ok(Dataset::from_idx(entry, &unpack(0)?, &unpack(1)?, &unpack(2)?, &unpack(3)?)?)
+    Ok(Dataset::from_idx(entry, [&unpack(0)?, &unpack(1)?, &unpack(2)?, &unpack(3)?])?)
 }
 
 /// The training images changed a little, another time for each epoch.

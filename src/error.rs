@@ -12,6 +12,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, PartialEq, ThisError)]
 #[non_exhaustive]
 pub enum Error {
+    /// One of a dataset's files is wrong.
+    #[error("{file}: {error}")]
+    InFile {
+        /// Which one, such as "training images".
+        file: &'static str,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
     /// The IDX file ends before its header says it does.
     #[error("the file is truncated: its header asks for {expected_bytes} bytes, it has {got_bytes}")]
     IdxTruncated {
@@ -210,6 +218,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::InFile { error, .. } => error.code(),
             Self::IdxTruncated { .. } => "idx_truncated",
             Self::IdxOversized { .. } => "idx_oversized",
             Self::IdxMagic { .. } => "idx_magic",

@@ -25,7 +25,7 @@ use crate::ink;
 use crate::model::{ModelSummary, images_on, presets};
 use crate::store::safetensors;
 use crate::train::parity::{Parity, parity};
-use crate::train::{Batch, EvaluateOn, Run, TrainConfig};
+use crate::train::{Batch, EvaluateOn, Phase, Run, TrainConfig, TrainEvent};
 
 /// Data, a net and its training, on one device.
 pub struct Lab {
@@ -83,6 +83,10 @@ impl Lab {
             Command::Advance { budget_ms } => {
                 let dataset = self.dataset.as_ref().ok_or(Error::NoDataset)?;
                 let run = self.run.as_mut().ok_or(Error::NoRun)?;
+                if run.phase() != Phase::Evaluate {
+                    // From here on the weights are those of this data, wherever they began.
+                    self.normalisation = (dataset.mean, dataset.std);
+                }
                 let events = run.advance(dataset, budget_ms).await?;
                 return Ok(events.into_iter().map(Event::Train).collect());
             }
@@ -122,9 +126,12 @@ impl Lab {
             Command::ImportCheckpoint { bytes } => {
                 let dataset = self.dataset()?;
                 let normalisation = (dataset.mean, dataset.std);
-                self.run = Some(checkpoint::read(&bytes, dataset, &self.device)?);
+                let run = checkpoint::read(&bytes, dataset, &self.device)?;
+                let ends =
+                    run.history().iter().cloned().map(TrainEvent::EpochEnd).map(Event::Train).collect::<Vec<_>>();
+                self.run = Some(run);
                 self.normalisation = normalisation;
-                self.run_event()?
+                return Ok([vec![self.run_event()?], ends].concat());
             }
             Command::HoldBatch { images, labels } => {
                 let batch = Batch::new(floats(&images)?, &labels, &self.device)?;
@@ -286,17 +293,12 @@ impl Lab {
 }
 
 /// A dataset from its four files: images and labels to train on, then those to test with.
-fn dataset_of(
-    id: &str,
-    title: Option<&str>,
-    [train_images, train_labels, test_images, test_labels]: [&[u8]; 4],
-) -> Result<Dataset> {
+fn dataset_of(id: &str, title: Option<&str>, files: [&[u8]; 4]) -> Result<Dataset> {
     if id == "own" {
-        let title = title.unwrap_or("Your own files");
-        return Dataset::own_from_idx(title, train_images, train_labels, test_images, test_labels);
+        return Dataset::own_from_idx(title.unwrap_or("Your own files"), files);
     }
     let entry = catalog::find(id).ok_or_else(|| Error::UnknownDataset { id: id.to_owned() })?;
-    Dataset::from_idx(entry, train_images, train_labels, test_images, test_labels)
+    Dataset::from_idx(entry, files)
 }
 
 fn elapsed_ms(since: Instant) -> f64 {

@@ -52,14 +52,25 @@ impl Split {
         Ok(Self { images, labels })
     }
 
-    /// Reads a file of images and one of labels.
-    fn from_idx(images: &[u8], labels: &[u8]) -> Result<Self> {
-        let images = parse_images(images)?;
-        let labels = parse_labels(labels)?;
+    /// Reads a file of images and one of labels, and says of which one an error is.
+    fn from_idx(images: &[u8], labels: &[u8], [images_name, labels_name]: [&'static str; 2]) -> Result<Self> {
+        let within = |file| move |error| Error::InFile { file, error: Box::new(error) };
+        let images = parse_images(images).map_err(within(images_name))?;
+        let labels = parse_labels(labels).map_err(within(labels_name))?;
         if (images.rows, images.cols) != (IMAGE_SIDE, IMAGE_SIDE) {
-            return Err(Error::ImageSize { rows: images.rows, cols: images.cols });
+            let error = Error::ImageSize { rows: images.rows, cols: images.cols };
+            return Err(within(images_name)(error));
         }
-        Self::new(images.pixels, labels, CLASSES)
+        Self::new(images.pixels, labels, CLASSES).map_err(within(labels_name))
+    }
+
+    /// The splits of a dataset from its four files.
+    fn both_from_idx(files: [&[u8]; 4]) -> Result<[Self; 2]> {
+        let [train_images, train_labels, test_images, test_labels] = files;
+        Ok([
+            Self::from_idx(train_images, train_labels, ["training images", "training labels"])?,
+            Self::from_idx(test_images, test_labels, ["test images", "test labels"])?,
+        ])
     }
 
     /// Number of images.
@@ -148,26 +159,22 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// A dataset of the catalog, from its four files, unpacked.
+    /// A dataset of the catalog, from its four files, unpacked: images and labels to train on, then
+    /// those to test with.
     ///
     /// # Errors
-    /// What [`parse_images`], [`parse_labels`] and [`Split::new`] find wrong, and
+    /// [`Error::InFile`] with what [`parse_images`], [`parse_labels`] and [`Split::new`] find wrong, and
     /// [`Error::ImageSize`].
-    pub fn from_idx(
-        entry: &CatalogEntry,
-        train_images: &[u8],
-        train_labels: &[u8],
-        test_images: &[u8],
-        test_labels: &[u8],
-    ) -> Result<Self> {
+    pub fn from_idx(entry: &CatalogEntry, files: [&[u8]; 4]) -> Result<Self> {
+        let [train, test] = Split::both_from_idx(files)?;
         Ok(Self {
             id: entry.id.to_owned(),
             title: entry.title.to_owned(),
             class_names: entry.class_names.map(str::to_owned).to_vec(),
             mean: entry.mean,
             std: entry.std,
-            train: Split::from_idx(train_images, train_labels)?,
-            test: Split::from_idx(test_images, test_labels)?,
+            train,
+            test,
         })
     }
 
@@ -176,19 +183,9 @@ impl Dataset {
     ///
     /// # Errors
     /// As [`from_idx`](Self::from_idx).
-    pub fn own_from_idx(
-        title: &str,
-        train_images: &[u8],
-        train_labels: &[u8],
-        test_images: &[u8],
-        test_labels: &[u8],
-    ) -> Result<Self> {
-        Ok(Self::measured(
-            "own",
-            title,
-            Split::from_idx(train_images, train_labels)?,
-            Split::from_idx(test_images, test_labels)?,
-        ))
+    pub fn own_from_idx(title: &str, files: [&[u8]; 4]) -> Result<Self> {
+        let [train, test] = Split::both_from_idx(files)?;
+        Ok(Self::measured("own", title, train, test))
     }
 
     /// A dataset of classes "0" to "9" whose normalisation is measured on its training split.
@@ -280,14 +277,14 @@ mod tests {
 
     fn own(values: &[u8], labels: &[u8]) -> Result<Dataset> {
         let (images, labels) = files(28, values, labels);
-        Dataset::own_from_idx("mine", &images, &labels, &images, &labels)
+        Dataset::own_from_idx("mine", [&images, &labels, &images, &labels])
     }
 
     #[test]
     fn catalog_datasets_keep_their_normalisation() {
         let (images, labels) = files(28, &[0, 255], &[9, 0]);
         let entry = catalog::find("fashion-mnist").unwrap();
-        let dataset = Dataset::from_idx(entry, &images, &labels, &images, &labels).unwrap();
+        let dataset = Dataset::from_idx(entry, [&images, &labels, &images, &labels]).unwrap();
         assert_eq!(dataset.id, "fashion-mnist");
         assert_eq!(dataset.class_names[9], "Ankle boot");
         assert_eq!((dataset.mean, dataset.std), (0.2860, 0.3530));
@@ -334,13 +331,17 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_an_error() {
-        assert_eq!(own(&[1, 2], &[0]), Err(Error::LengthMismatch { images: 2, labels: 1 }));
-        assert_eq!(own(&[1, 2], &[0, 10]), Err(Error::LabelOutOfRange { index: 1, label: 10, classes: 10 }));
-        assert_eq!(own(&[], &[]), Err(Error::Empty { what: "dataset" }));
+        let within = |file, error| Error::InFile { file, error: Box::new(error) };
+        assert_eq!(own(&[1, 2], &[0]), Err(within("training labels", Error::LengthMismatch { images: 2, labels: 1 })));
+        assert_eq!(
+            own(&[1, 2], &[0, 10]),
+            Err(within("training labels", Error::LabelOutOfRange { index: 1, label: 10, classes: 10 }))
+        );
+        assert_eq!(own(&[], &[]), Err(within("training labels", Error::Empty { what: "dataset" })));
         let (images, labels) = files(27, &[1], &[0]);
         assert_eq!(
-            Dataset::own_from_idx("", &images, &labels, &images, &labels),
-            Err(Error::ImageSize { rows: 27, cols: 27 })
+            Dataset::own_from_idx("", [&images, &labels, &images, &labels]),
+            Err(within("training images", Error::ImageSize { rows: 27, cols: 27 }))
         );
         assert_eq!(
             Split::new(vec![0; 785], vec![0], 10),

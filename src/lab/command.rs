@@ -109,7 +109,7 @@ pub enum Command {
     },
     /// Asks for all that continues the run. Answers `checkpoint`.
     ExportCheckpoint,
-    /// Goes on where a checkpoint was made. Answers `run`.
+    /// Goes on where a checkpoint was made. Answers `run`, and `epochEnd` for each epoch behind it.
     ImportCheckpoint {
         /// The checkpoint.
         bytes: ByteBuf,

@@ -184,6 +184,12 @@ impl Run {
         (self.train.len(), self.validation.len())
     }
 
+    /// The finished epochs' results.
+    #[must_use]
+    pub fn history(&self) -> &[EpochEnd] {
+        &self.history
+    }
+
     /// How far it is.
     #[must_use]
     pub fn state(&self) -> RunState {

@@ -1,0 +1,3 @@
+import { createJax } from "./jax.js";
+
+export const create = (options) => createJax("wasm", options);
