@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { answering, browserForTests, downloaded, losses, posted, reached, says, settings, settled, text, until, useDigits } from "./support.js";
+import { answering, browserForTests, downloaded, losses, events, reached, says, settings, settled, text, until, useDigits } from "./support.js";
 
 const { open } = browserForTests();
 
@@ -67,10 +67,10 @@ test("after a reload in the middle of training the page offers to go on, and end
   await page.locator("#train-start").click();
   await says(page, "train-status", /^Done: 3 epochs/);
   const whole = readFileSync((await downloaded(page, "save-weights")).path);
-  const before = await posted(page, "checkpoint");
+  const before = await events(page, "checkpoint");
 
   await page.locator("#train-start").click(); // again
-  const kept = await until(async () => (await posted(page, "checkpoint")).slice(before.length).find(({ step }) => step > 0), "a checkpoint is kept");
+  const kept = await until(async () => (await events(page, "checkpoint")).slice(before.length).find(({ step }) => step > 0), "a checkpoint is kept");
   assert.ok(kept.step < 30, "it is reloaded in the middle");
   await page.reload();
   await page.locator("#continue-offer").waitFor();

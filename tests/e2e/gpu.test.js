@@ -11,9 +11,8 @@ const MINUTES_MS = 60_000;
 
 test("the forced GPU passes its check, learns, and never keeps drawings waiting", { timeout: 15 * MINUTES_MS }, async (t) => {
   const page = await open(t, { path: "?device=gpu" });
-  page.setDefaultTimeout(10 * MINUTES_MS);
   await answering(page);
-  await settled(page);
+  await settled(page, 10 * MINUTES_MS);
   assert.match(await text(page, "device-chip"), /^GPU/);
   await page.locator("#device summary").click();
   assert.match(await text(page, "device-why"), /on your GPU \(.+\) by WebGPU, whose results were checked against the CPU’s/);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { browserForTests, draw, measureAnswers, median, posted, settings, until, useDigits } from "./support.js";
+import { browserForTests, draw, measureAnswers, median, events, settings, until, useDigits } from "./support.js";
 
 const { open } = browserForTests();
 const LIMIT_MS = 100;
@@ -15,7 +15,7 @@ test("while it trains, no task of the page lasts 50 ms, and drawings are answere
   await useDigits(page, { trainCount: 320, testCount: 50 });
   await settings(page, { epochs: 100, "batch-size": 64 });
   await page.locator("#train-start").click();
-  await until(async () => (await posted(page, "weights")).length, "weights were handed over");
+  await until(async () => (await events(page, "weights")).length, "weights were handed over");
   const waits = await measureAnswers(page);
   await page.evaluate(() => {
     const { seen } = /** @type {any} */ (window);
@@ -25,10 +25,10 @@ test("while it trains, no task of the page lasts 50 ms, and drawings are answere
   /** @type {number[][]} */
   const windows = [];
   while (windows.length < WINDOWS && !windows.some((long) => long.length === 0)) {
-    const [weights, epochs] = [(await posted(page, "weights")).length, (await posted(page, "epochEnd")).length];
+    const [weights, epochs] = [(await events(page, "weights")).length, (await events(page, "epochEnd")).length];
     // A window has all that training brings to the page: progress, weights, an epoch's end.
     do await draw(page, 3);
-    while ((await posted(page, "weights")).length < weights + 2 || (await posted(page, "epochEnd")).length === epochs);
+    while ((await events(page, "weights")).length < weights + 2 || (await events(page, "epochEnd")).length === epochs);
     windows.push(await page.evaluate(() => /** @type {any} */ (window).seen.long.splice(0)));
   }
   const times = await waits();

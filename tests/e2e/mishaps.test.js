@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { browserForTests, draw, losses, notice, posted, probabilities, reached, says, settings, settled, text, until, useDigits } from "./support.js";
+import { browserForTests, draw, losses, notice, events, probabilities, reached, says, settings, settled, text, until, useDigits } from "./support.js";
 
 const { open, visitor } = browserForTests();
 const PANIC = /panicked at|unreachable/;
@@ -29,12 +29,12 @@ async function goesOn(page) {
 test("a panic of the trainer is said, and training goes on from the last checkpoint", async (t) => {
   const page = await open(t, { expected: PANIC });
   await training(page);
-  const kept = await until(async () => (await posted(page, "checkpoint")).at(-1), "there is a checkpoint");
+  const kept = await until(async () => (await events(page, "checkpoint")).at(-1), "there is a checkpoint");
   await goesOn(page);
-  const progress = (await posted(page, "progress")).length;
+  const progress = (await events(page, "progress")).length;
   await fault(page, "trainer");
   assert.match(await notice(page, "trainer_crashed"), /^The training engine stopped \(.*a fault was asked for.*\)\. It goes on from its last checkpoint, a few seconds back\.$/s);
-  const next = await until(async () => (await posted(page, "progress")).slice(progress).find((_, i, all) => i > 0 && all[i].step <= all[i - 1].step), "a new engine trains");
+  const next = await until(async () => (await events(page, "progress")).slice(progress).find((_, i, all) => i > 0 && all[i].step <= all[i - 1].step), "a new engine trains");
   assert.ok(next.step > kept.step, `step ${next.step} comes after the checkpoint's ${kept.step}`);
   await goesOn(page);
   assert.ok(await page.locator("#train-pause").isEnabled());
@@ -99,10 +99,12 @@ test("a loss that is no number stops the run, is explained, and leaves weights t
   await draw(page, 1);
   assert.match(await text(page, "answer"), /^\d$/);
   assert.ok(Math.abs((await probabilities(page)).reduce((sum, value) => sum + value) - 1) < 1e-3);
-  // The next run is a good one.
-  await settings(page, { "learning-rate": 0.01, epochs: 1 });
+  // A smaller rate, as was said, does not bring the dead run back: the next one is a new one.
+  await settings(page, { "learning-rate": 0.01 });
+  assert.match(await text(page, "train-status"), /no longer a finite number/);
+  await settings(page, { epochs: 1 });
   await page.locator("#train-start").click();
-  await says(page, "train-status", /^Done/);
+  await says(page, "train-status", /^Done: 1 epoch\./);
 });
 
 test("a learning rate of a million leaves finite weights in the engine", async (t) => {
@@ -161,7 +163,7 @@ test("the learning rate changes while it trains, and does not end the run", asyn
   const page = await open(t);
   await training(page);
   await settings(page, { "learning-rate": 0.0005 });
-  await until(async () => (await posted(page, "progress")).at(-1)?.learningRate === 0.0005, "the new learning rate is used");
+  await until(async () => (await events(page, "progress")).at(-1)?.learningRate === 0.0005, "the new learning rate is used");
   assert.ok(await page.locator("#confirm[open]").isHidden());
   await goesOn(page);
 });

@@ -20,6 +20,8 @@ const SITE = join(root, "www");
 const POLL_MS = 50;
 /** Everything on a busy machine of two cores fits into this; what takes longer says so. */
 const PATIENCE_MS = 120_000;
+/** A button that cannot be pressed for this long is covered or disabled. */
+const ACTION_MS = 30_000;
 
 /** WebGPU on the processor; the same flags as webdriver.json's. */
 const FLAGS = JSON.parse(readFileSync(join(root, "webdriver.json"), "utf8"))["goog:chromeOptions"].args;
@@ -78,7 +80,7 @@ export function browserForTests({ webgpu = true } = {}) {
    */
   async function visitor(t, options) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...options });
-    context.setDefaultTimeout(PATIENCE_MS);
+    context.setDefaultTimeout(ACTION_MS);
     t.after(() => context.close());
     return context;
   }
@@ -98,7 +100,6 @@ export function browserForTests({ webgpu = true } = {}) {
     const complaints = complaintsOf(page, site.url);
     await page.addInitScript(watchWorkers);
     await prepare?.(page);
-    if (!existsSync(join(SITE, "models/lecture.safetensors"))) await page.route("**/models/lecture.safetensors", (route) => route.fulfill({ path: join(SITE, "models/lecture-mnist.safetensors") })); // TEMPORARY
     await page.goto(site.url + path);
     t.after(() => assert.deepEqual(complaints.filter((complaint) => !expected?.test(complaint)), []));
     return page;
@@ -125,11 +126,13 @@ function complaintsOf(page, url) {
 }
 
 /**
- * Runs in the page before its scripts: keeps the workers by their role, what each was asked and has
- * not answered, and what was posted unasked.
+ * Runs in the page before its scripts: keeps the workers by their role, the drawings that are not yet
+ * answered, and all events, answered or posted.
  */
 function watchWorkers() {
-  const seen = { workers: /** @type {Record<string, Worker>} */ ({}), looks: new Set(), posted: /** @type {any[]} */ ([]), listeners: /** @type {Function[]} */ ([]) };
+  const seen = { workers: /** @type {Record<string, Worker>} */ ({}), looks: new Set(), events: /** @type {any[]} */ ([]), listeners: /** @type {Function[]} */ ([]) };
+  /** An event without its bulk. @param {any} event */
+  const light = (event) => Object.fromEntries(Object.entries(event).filter(([, value]) => !(value instanceof Uint8Array)));
   Object.assign(window, { seen });
   window.Worker = class extends Worker {
     /** @param {ConstructorParameters<typeof Worker>} args */
@@ -137,7 +140,7 @@ function watchWorkers() {
       super(...args);
       this.addEventListener("message", ({ data }) => {
         seen.looks.delete(data.id);
-        if (data.id === null) seen.posted.push({ ...data.event, bytes: data.event.bytes?.length });
+        seen.events.push(...(data.events ?? (data.event ? [data.event] : [])).map(light));
         for (const listener of seen.listeners) listener("answer", data);
       });
     }
@@ -169,15 +172,15 @@ export async function until(ask, what, patienceMs = PATIENCE_MS) {
   }
 }
 
-/** Waits until a mark of the page is set. @param {import("playwright-core").Page} page @param {string} mark */
-const marked = (page, mark) => page.locator(`html[data-${mark}]`).waitFor({ state: "attached" });
+/** Waits until a mark of the page is set. @param {import("playwright-core").Page} page @param {string} mark @param {number} [timeout] */
+const marked = (page, mark, timeout = PATIENCE_MS) => page.locator(`html[data-${mark}]`).waitFor({ state: "attached", timeout });
 
 /** Waits until drawings are answered. @param {import("playwright-core").Page} page */
 export const answering = (page) => marked(page, "ready");
 
-/** Waits until there is a trainer and data. @param {import("playwright-core").Page} page */
-export async function settled(page) {
-  await marked(page, "trainer");
+/** Waits until there is a trainer and data. @param {import("playwright-core").Page} page @param {number} [patienceMs] */
+export async function settled(page, patienceMs) {
+  await marked(page, "trainer", patienceMs);
   await marked(page, "data");
 }
 
@@ -192,9 +195,9 @@ export async function says(page, id, pattern, patienceMs = PATIENCE_MS) {
 
 /** Waits for a notice. @param {import("playwright-core").Page} page @param {string} code */
 export async function notice(page, code) {
-  const shown = page.locator(`.notice[data-code="${code}"]`);
-  await shown.first().waitFor();
-  return shown.first().innerText();
+  const shown = page.locator(`.notice[data-code="${code}"] p`).first();
+  await shown.waitFor();
+  return shown.innerText();
 }
 
 // ---- Drawing ----
@@ -319,6 +322,8 @@ export async function useDigits(page, counts) {
   await settled(page);
   await page.locator("#data-files").setInputFiles(await digitFiles(page, counts));
   await page.locator('#data-source[data-id="own"]').waitFor();
+  // The run on it is set up after it is shown.
+  await until(async () => (await events(page, "run")).some(({ trainCount, validationCount }) => trainCount + validationCount === counts.trainCount), "there is a run on the files");
 }
 
 /** Sets fields of the training form. @param {import("playwright-core").Page} page @param {Record<string, string | number>} fields by id */
@@ -335,15 +340,15 @@ export async function settings(page, fields) {
   }
 }
 
-/** The events of a type that the engines posted unasked. @param {import("playwright-core").Page} page @param {string} type @returns {Promise<any[]>} */
-export const posted = (page, type) => page.evaluate((type) => /** @type {any} */ (window).seen.posted.filter((/** @type {any} */ event) => event.type === type), type);
+/** The events of a type so far. @param {import("playwright-core").Page} page @param {string} type @returns {Promise<any[]>} */
+export const events = (page, type) => page.evaluate((type) => /** @type {any} */ (window).seen.events.filter((/** @type {any} */ event) => event.type === type), type);
 
 /** Losses so far, one a step. @param {import("playwright-core").Page} page @returns {Promise<number[]>} */
-export const losses = async (page) => (await posted(page, "progress")).flatMap((progress) => progress.losses);
+export const losses = async (page) => (await events(page, "progress")).flatMap((progress) => progress.losses);
 
 /** Waits until training has done so many steps. @param {import("playwright-core").Page} page @param {number} step @param {number} [patienceMs] */
 export const reached = (page, step, patienceMs) =>
-  until(async () => page.evaluate((step) => /** @type {any} */ (window).seen.posted.some((/** @type {any} */ event) => event.type === "progress" && event.step >= step), step), `step ${step} is done`, patienceMs);
+  until(async () => page.evaluate((step) => /** @type {any} */ (window).seen.events.some((/** @type {any} */ event) => event.type === "progress" && event.step >= step), step), `step ${step} is done`, patienceMs);
 
 /** Presses a button and saves the file that comes. @param {import("playwright-core").Page} page @param {string} id */
 export async function downloaded(page, id) {

@@ -115,9 +115,15 @@ export async function create({ weights, optimizer = "sgd", lr = 0.01, momentum =
       return undefined;
     },
 
+    /** @param {number} learningRate  That of the steps from now on. */
+    async setLearningRate(learningRate) {
+      await sent;
+      await engine.execute({ type: "setLearningRate", learningRate });
+    },
+
     /**
-     * @param {Float32Array} x  [1, 28, 28], normalised.
-     * @returns {Promise<Float32Array>} ten probabilities
+     * @param {Float32Array} x  [n, 1, 28, 28], normalised; one image or more.
+     * @returns {Promise<Float32Array>} ten probabilities of each
      */
     async infer(x) {
       await sent;

@@ -33,6 +33,7 @@ function addConvolutionGradient() {
 
 export async function create(options) {
   setWasmPaths(new URL("./", import.meta.url).href);
+  // It takes half of the machine's cores at most, whatever is asked for.
   setThreadsCount(options.threads);
   addConvolutionGradient();
   const net = await createTf("wasm", options);

@@ -1,11 +1,4 @@
-//! Trains the lecture's net natively and writes its weights: those in `www/models` are made so.
-//!
-//! ```text
-//! cargo run --release --example train -- --data DIR --out www/models/lecture.safetensors
-//! ```
-//!
-//! `DIR` holds the dataset's four `.gz` files. Prints each epoch's results, and at the end the
-//! confusion matrix. `--synthetic N` trains on N synthetic digits instead and tests on the real ones.
+//! All of it, behind a `main` that a browser has no use for.
 
 use std::error::Error;
 use std::fs;
@@ -101,7 +94,7 @@ fn augmented(dataset: &Dataset, seed: u64, epoch: usize) -> Result<Dataset, Box<
     Ok(changed)
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub fn main() -> Result<(), Box<dyn Error>> {
     let arguments = arguments()?;
     let mut dataset = read(&arguments.dataset, &arguments.data)?;
     if let Some(count) = arguments.synthetic {

@@ -1,0 +1,20 @@
+//! Trains the lecture's net natively and writes its weights: those in `www/models` are made so.
+//!
+//! ```text
+//! cargo run --release --example train -- --data DIR --out www/models/lecture.safetensors
+//! ```
+//!
+//! `DIR` holds the dataset's four `.gz` files. Prints each epoch's results, and at the end the
+//! confusion matrix. `--synthetic N` trains on N synthetic digits instead and tests on the real ones.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    native::main()
+}
+
+/// There are no files in a browser; `wasm-pack test` compiles examples all the same.
+#[cfg(target_arch = "wasm32")]
+fn main() {}
