@@ -26,8 +26,9 @@ usage: ./build.sh COMMAND [OPTIONS]
   build [--dev]                  compile both bundles into www/pkg, optimised but without LTO
   check                          formatting, lints, documentation and types, nothing run
   bench [ARGS...]                native benchmarks; ARGS go to cargo bench
-  bench browser [--dist] [cpu|gpu] [STEPS]
-                                 the benchmark page in headless Chromium
+  bench browser [MODE] [--dist] [OPTIONS]
+                                 beside other libraries in headless Chromium; MODE: steps, curve,
+                                 scaling, memory, cold; --help lists the options
   dist [--with-data]             dist/: the page for any static host, with LTO, wasm-opt and
                                  compressed copies; takes minutes
   help                           this text
@@ -59,15 +60,19 @@ setup_node() {
     die "Node.js 20.11 or newer is needed; this is $(node --version)"
 }
 
+# npm_packages FOLDER: those of the package-lock.json in it.
+npm_packages() {
+  local lock
+  lock=$(cksum <"$1/package-lock.json")
+  [ "$(cat "$1/node_modules/.glassbox-lock" 2>/dev/null)" = "$lock" ] && return
+  say "npm: installing the packages of $1/package-lock.json"
+  (cd "$1" && npm ci)
+  printf '%s' "$lock" >"$1/node_modules/.glassbox-lock"
+}
+
 setup_npm() {
   setup_node
-  local lock
-  lock=$(cksum <package-lock.json)
-  if [ "$(cat node_modules/.glassbox-lock 2>/dev/null)" != "$lock" ]; then
-    say "npm: installing the packages of package-lock.json"
-    npm ci
-    printf '%s' "$lock" >node_modules/.glassbox-lock
-  fi
+  npm_packages .
   copy_vendor
 }
 
@@ -345,13 +350,20 @@ bench_native() {
   cargo bench "$@"
 }
 
-# bench_browser [cpu|gpu] [STEPS]
+# bench_browser [MODE] [OPTIONS]: the other libraries are installed here alone, at the first use.
 bench_browser() {
+  setup_node
+  case " $* " in
+    *" --help "*)
+      node benches/browser/run.mjs --help
+      return
+      ;;
+    *" curve "*) put_data mnist || die "bench browser curve needs MNIST" ;;
+  esac
   setup_browser
   build_site
-  port=$(free_port)
-  start_server "$site" "$port"
-  node scripts/bench.mjs "http://127.0.0.1:$port/" "$@"
+  npm_packages benches/browser
+  node benches/browser/run.mjs --site "$site" "$@"
 }
 
 # --- Checks and tests ---
@@ -507,8 +519,14 @@ while [ $# -gt 0 ]; do
       case $1 in --port) port=$2 ;; --data) GLASSBOX_DATA=$2 ;; esac
       shift
       ;;
-    -h | --help) command=help ;;
-    -*) die "there is no option $1; see ./build.sh help" ;;
+    -h | --help)
+      if [ "$command" = bench ]; then words="$words --help"; else command=help; fi
+      ;;
+    -*)
+      # The browser's benchmark has options of its own.
+      [ "$command" = bench ] || die "there is no option $1; see ./build.sh help"
+      words="$words $1"
+      ;;
     *) words="$words $1" ;;
   esac
   shift

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { browserForTests, draw, reached, says, settled, text, useDigits } from "./support.js";
+import { browserForTests, draw, says, settled, text, useDigits } from "./support.js";
 
 const software = browserForTests();
 const without = browserForTests({ webgpu: false });

@@ -1,10 +1,10 @@
-// The main job on WebGPU, here a software adapter: minutes for the shaders, seconds a step. So it is tiny.
+// The main job on WebGPU, here a software adapter: the shaders and each step take seconds. So it is tiny.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { saveAndLoad, train } from "./main-job.js";
-import { answering, browserForTests, draw, measureAnswers, median, settled, text, useDigits } from "./support.js";
+import { answering, browserForTests, draw, measureAnswers, median, says, settled, text, useDigits } from "./support.js";
 
 const { open } = browserForTests();
 const MINUTES_MS = 60_000;
@@ -22,7 +22,7 @@ test("the forced GPU passes its check, learns, and never keeps drawings waiting"
   const training = train(page, { "batch-size": 10, epochs: 1 }, 10 * MINUTES_MS);
   let over = false;
   void training.finally(() => (over = true)).catch(() => {});
-  await page.locator("#train-start:disabled").waitFor();
+  await says(page, "train-status", /^Warming up: compiling shaders for your GPU/, 5 * MINUTES_MS);
   while (!over) await draw(page, 3); // while the shaders are compiled, and while it trains
   const { losses, after } = await training;
   const times = await waits();

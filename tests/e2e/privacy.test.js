@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { answering, browserForTests, downloaded, draw, events, says, settings, text, useDigits } from "./support.js";
+import { answering, browserForTests, downloaded, draw, says, settings, useDigits } from "./support.js";
 
 const { open, url } = browserForTests();
 

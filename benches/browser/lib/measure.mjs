@@ -10,8 +10,6 @@ const COMPLAINTS_MOST = 3;
  * @typedef {object} Lab  What the measurements of a run share.
  * @property {string} here  The folder of this benchmark.
  * @property {any} options
- * @property {string} site  The folder that Glassbox is served from.
- * @property {string} data  The folder that data is served from.
  * @property {[prefix:string, folder:string][]} mounts
  * @property {Awaited<ReturnType<typeof import("./server.mjs").serve>>} server
  * @property {string} adapter  A key of ADAPTERS.

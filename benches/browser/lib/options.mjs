@@ -18,8 +18,8 @@ Times Glassbox in headless Chromium beside other libraries, each with the same n
   --dist           measure dist/, the optimised bundles, in place of www/
   --data DIR       where MNIST is (curve); or GLASSBOX_DATA=DIR
   --peer A,B       whom: all, or of glassbox-cpu glassbox-gpu tfjs-wasm jax-wasm tfjs-cpu tfjs-webgpu
-                   jax-webgpu tfjs-webgl; steps takes all, curve and scaling those of the CPU and, where
-                   there is a real GPU, of the GPU; the other modes Glassbox
+                   jax-webgpu tfjs-webgl. By default steps takes all, memory Glassbox on the CPU, and the
+                   others those of the CPU and, where there is a real GPU, those of the GPU
   --other N=DIR    one more build of this page to measure, as N-cpu and N-gpu (before and after)
   --adapter NAME   native, swiftshader (software), or auto, which takes a real GPU where there is one
   --threads 1,2    numbers of threads for those that heed it (1 and all cores); all but steps take the most
@@ -35,12 +35,12 @@ Times Glassbox in headless Chromium beside other libraries, each with the same n
   --decay          curve: the learning rate falls in a straight line to 0 over the seconds
   --seconds N      curve: training time of each peer (60)
   --images N       curve: test images for each point (1000); the last point takes all 10,000
-  --budget S       seconds for the timed part of one measurement (60; scaling, and on a software GPU: 15)
+  --budget S       seconds for the timed part of one measurement (60; scaling: 15; software GPU: 30 at most)
   --limit S        seconds after which a measurement is given up (300; curve: ten times --seconds)
-  --out DIR        where curve and scaling write their JSON and SVG (docs)
+  --out DIR        where curve and scaling put their plots, with the figures beside them (docs)
   --json FILE      where the figures go (bench-results/browser-MODE.json)
 
-CHROMIUM names the browser. What a software GPU takes ranks nothing about real ones, and is marked.`;
+Paths begin at the project's root. CHROMIUM names the browser. What a software GPU takes ranks nothing about real ones, and is marked.`;
 
 /** @param {string} name @param {string|undefined} text @param {number} otherwise @param {number} [least] */
 function number(name, text, otherwise, least = 0) {

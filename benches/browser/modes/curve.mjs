@@ -1,6 +1,5 @@
 // Accuracy on MNIST's test images over seconds of training, every engine with the same net and settings.
 
-import { join } from "node:path";
 import { isSoftware, measure, mostThreads } from "../lib/measure.mjs";
 import { figure, nameOf, printTable } from "../lib/table.mjs";
 import { decades, plot } from "../lib/svg.mjs";
@@ -69,7 +68,5 @@ export async function run(lab, about) {
         `${about.machine.cpu}, ${about.machine.cores} cores; Chromium ${about.machine.chromium}; tfjs ${about.machine.tfjs}, jax-js ${about.machine.jax}. ./build.sh bench browser curve`,
       ],
     });
-  const json = `${JSON.stringify({ ...about, rows }, null, 1)}\n`;
-  const files = svg ? { [join(options.out, "accuracy-over-time.json")]: json, [join(options.out, "accuracy-over-time.svg")]: svg } : {};
-  return { result: { rows }, right: rows.every((row) => !row.error), files };
+  return { result: { rows }, right: rows.every((row) => !row.error), plots: svg ? { "accuracy-over-time": svg } : {} };
 }

@@ -6,6 +6,7 @@ import { measure, mostThreads } from "../lib/measure.mjs";
 import { nameOf, printTable } from "../lib/table.mjs";
 
 const SAMPLES = 20;
+const SAID_EVERY = 5;
 /** What comes later than this share of the steps is growth. */
 const WARM_SHARE = 0.1;
 /** Flat is flat: a heap grows by 64 KiB at least. */
@@ -41,7 +42,7 @@ async function measurePeer(lab, peer) {
     const sample = async (/** @type {string} */ work, /** @type {number} */ done) => {
       samples.push({ work, done, heapBytes: await heapBytes(page, url), processes: browserMemory() });
       const { heapBytes: heap, processes } = samples[samples.length - 1];
-      lab.say(`${peer.name}, ${done} ${work}: heap ${megabytes(heap)} MiB, renderer ${megabytes(processes?.renderer)}, GPU process ${megabytes(processes?.gpu)}`);
+      if (samples.length % SAID_EVERY === 1) lab.say(`${peer.name}, ${done} ${work}: heap ${megabytes(heap)} MiB, renderer ${megabytes(processes?.renderer)}, GPU process ${megabytes(processes?.gpu)}`);
     };
     await sample("steps", 0);
     for (const [work, call, count] of /** @type {[string, string, number][]} */ ([["steps", "train", steps], ["predictions", "predict", inferences]])) {

@@ -1,6 +1,5 @@
 // How cost grows with work: step time over batch, and Glassbox's epoch time over data.
 
-import { join } from "node:path";
 import { isSoftware, measure, mostThreads } from "../lib/measure.mjs";
 import { figure, nameOf, printTable } from "../lib/table.mjs";
 import { decades, plot } from "../lib/svg.mjs";
@@ -89,14 +88,14 @@ export async function run(lab, about) {
 
   const place = `${about.machine.cpu}, ${about.machine.cores} cores; Chromium ${about.machine.chromium}. ./build.sh bench browser scaling`;
   /** @type {Record<string, string>} */
-  const files = { [join(options.out, "scaling.json")]: `${JSON.stringify({ ...about, rows, epochs }, null, 1)}\n` };
+  const plots = {};
   if (byBatch.some(({ points }) => points.length)) {
     const settings = `The lecture's net, ${options.optimizer === "adam" ? "Adam" : "SGD with momentum"}, the loss read back every step; medians.`;
-    files[join(options.out, "step-time-over-batch.svg")] = curvesPlot("A training step over its batch", "images in a batch", "milliseconds", byBatch, [settings, place]);
+    plots["step-time-over-batch"] = curvesPlot("A training step over its batch", "images in a batch", "milliseconds", byBatch, [settings, place]);
   }
   if (byImages.some(({ points }) => points.length)) {
     const settings = `The lecture's net, batch ${EPOCH_BATCH}; batches put together, losses read back and events told as on the page.`;
-    files[join(options.out, "epoch-time-over-data.svg")] = curvesPlot("An epoch over its data", "training images", "seconds", byImages, [settings, place]);
+    plots["epoch-time-over-data"] = curvesPlot("An epoch over its data", "training images", "seconds", byImages, [settings, place]);
   }
-  return { result: { rows, epochs }, right: [...rows, ...epochs].every((row) => !row.error), files };
+  return { result: { rows, epochs }, right: [...rows, ...epochs].every((row) => !row.error), plots };
 }

@@ -4,16 +4,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSoftware, measure, threadsOf } from "../lib/measure.mjs";
 import { figure, kilobytes, printTable } from "../lib/table.mjs";
+import { median } from "../pages/net.js";
 
 /** Losses of the same training differ by rounding alone; further than this, and something else was trained. */
 const TOLERANCE = 5e-3;
 /** What a software GPU is granted: enough to see that it works. */
-const SOFTWARE = { steps: 3, warm: 1, budget: 15, limit: 180 };
+const SOFTWARE = { steps: 3, warm: 1, budget: 30, limit: 180 };
 const COLD_BATCH = 10;
 const LOSSES_KEPT = 8;
-
-/** @param {number[]} values */
-export const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 /**
  * Measures one peer with one number of threads in one mode.
@@ -81,7 +79,7 @@ async function measurePeer(lab, peer, add) {
     for (let run = 0; run < options.cold; run++) colds.push(await measureSteps(lab, peer, { ...what, mode: "cold", batch: COLD_BATCH }));
     const failed = colds.find((row) => row.error);
     if (failed) add(failed);
-    else if (colds.length) add({ ...colds[0], count: colds.length, coldMs: middle(colds.map((row) => row.coldMs)), firstMs: middle(colds.map((row) => row.firstMs)) });
+    else if (colds.length) add({ ...colds[0], count: colds.length, coldMs: median(colds.map((row) => row.coldMs)), firstMs: median(colds.map((row) => row.firstMs)) });
     await measureBatches(lab, peer, what, add);
   }
 }
@@ -107,7 +105,7 @@ function checkLosses(rows, expected, { optimizer, learningRate, pipe }) {
     if (row.mode !== "train" || !row.losses) continue;
     const same = rows.filter((other) => other.mode === "train" && other.batch === row.batch && other.losses);
     const shared = Math.min(LOSSES_KEPT, ...same.map((other) => other.losses.length));
-    row.othersError = Math.max(...Array.from({ length: shared }, (_, i) => Math.abs(row.losses[i] - middle(same.map((other) => other.losses[i])))));
+    row.othersError = Math.max(...Array.from({ length: shared }, (_, i) => Math.abs(row.losses[i] - median(same.map((other) => other.losses[i])))));
     row.falls = row.losses.length < 2 || (row.losses.every(Number.isFinite) && row.losses.at(-1) < row.losses[0]);
   }
   for (const row of rows) if (row.losses) row.losses = row.losses.slice(0, LOSSES_KEPT);
@@ -119,7 +117,7 @@ function checkLosses(rows, expected, { optimizer, learningRate, pipe }) {
  * @param {any[]} rows
  */
 function oursFor(row, rows) {
-  const ours = rows.filter((other) => other.peer === `glassbox-${row.kind}` && other.mode === row.mode && other.batch === row.batch && other.medianMs);
+  const ours = rows.filter((other) => other.peer === `glassbox-${row.kind}` && other.mode === row.mode && other.batch === row.batch && other.medianMs && !other.onlyFirst);
   return ours.find((other) => other.threads === row.threads) ?? ours[0];
 }
 
@@ -151,7 +149,7 @@ export async function run(lab) {
   checkLosses(rows, expected, lab.options);
   for (const row of rows) {
     const ours = oursFor(row, rows);
-    if (ours && row.medianMs) row.ratio = row.medianMs / ours.medianMs;
+    if (ours && row.medianMs && !row.onlyFirst) row.ratio = row.medianMs / ours.medianMs;
   }
   console.log("");
   printTable(["engine", "threads", "work", "median ms", "least ms", "n", "to ours", "images/s", "first ms", "from cold ms", "error", "kB gzip", "others"], rows.map(rowText));
