@@ -12,7 +12,7 @@ const WARM_SHARE = 0.1;
 /** Flat is flat: a heap grows by 64 KiB at least. */
 const FLAT_BYTES = 0;
 
-const megabytes = (/** @type {number|null|undefined} */ bytes) => (bytes === null || bytes === undefined ? "–" : (bytes / 2 ** 20).toFixed(1));
+const megabytes = (/** @type {number|null|undefined} */ bytes) => (Number.isFinite(bytes) ? (Number(bytes) / 2 ** 20).toFixed(1) : "–");
 
 /**
  * The wasm heap of the worker that holds the engine, looked at from outside: asked again, a bundle's

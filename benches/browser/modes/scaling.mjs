@@ -57,10 +57,16 @@ export async function run(lab, about) {
   for (const peer of lab.peers.filter(({ site }) => site)) {
     const { optimizer, learningRate, momentum } = options;
     const settings = { work: "epochs", site: `/${peer.site}/`, device: peer.kind, batch: EPOCH_BATCH, counts: IMAGES, optimizer, learningRate, momentum, budgetMs: EPOCH_BUDGET_MS };
-    const result = await measure(lab, settings);
-    const row = { peer: peer.name, kind: peer.kind, threads: 1, software: isSoftware(lab, peer), epochs: [], ...result };
+    /** @type {{images:number, ms:number}[]} */
+    const timed = [];
+    const onNews = (/** @type {{images:number, ms:number}} */ epoch) => {
+      timed.push(epoch);
+      lab.say(`${peer.name}, epoch of ${epoch.images}: ${figure(epoch.ms / 1000)} s`);
+    };
+    const result = await measure(lab, settings, { onNews });
+    const row = { peer: peer.name, kind: peer.kind, threads: 1, software: isSoftware(lab, peer), ...result, epochs: timed };
     epochs.push({ ...row, name: nameOf(row) });
-    lab.say(`${peer.name}: ${row.error ?? `${row.epochs.length} epochs of ${row.epochs.map((/** @type {any} */ epoch) => epoch.images).join(", ")} images`}`);
+    if (row.error) lab.say(`${peer.name}: ${row.error}`);
   }
 
   const names = [...new Set(rows.map((row) => row.name))];

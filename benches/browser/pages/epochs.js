@@ -52,7 +52,8 @@ export async function run({ site, device, batch, counts, optimizer, learningRate
     const last = epochs.at(-1);
     if (last && (last.ms * images) / last.images > budgetMs) break;
     epochs.push({ images, ms: await epochMs(images) });
+    await window.report(epochs.at(-1));
   }
   engine.dispose();
-  return { epochs };
+  return {};
 }
