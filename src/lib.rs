@@ -11,7 +11,8 @@
 //! ```
 //!
 //! The same code runs natively and in the browser, on Burn's Flex backend (CPU) and on WebGPU (with
-//! the feature `gpu`): tensors carry their device at run time, and only [`device`] makes one.
+//! the feature `gpu`): tensors carry their device at run time, and only [`device`] makes one. On the
+//! CPU, the model's layers run through `kernels`, which know nothing of models.
 //!
 //! # Glossary
 //!
@@ -34,6 +35,7 @@ pub mod error;
 pub mod eval;
 pub mod explain;
 pub mod ink;
+mod kernels;
 pub mod lab;
 pub mod model;
 pub mod store;

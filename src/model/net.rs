@@ -1,10 +1,12 @@
 //! A [`ModelSpec`] made into Burn modules.
 
+mod forward;
+
 use burn::module::{Param, ParamId};
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, PaddingConfig2d};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -121,34 +123,6 @@ impl Net {
     #[must_use]
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
-    }
-
-    /// The logits of a batch.
-    ///
-    /// # Shapes
-    /// - `images`: `[B, 1, 28, 28]` f32, normalised
-    /// - output: `[B, 10]` f32, logits
-    #[must_use]
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let [batch, ..] = images.dims();
-        let mut maps = images;
-        let mut features: Option<Tensor<2>> = None;
-        for layer in &self.layers {
-            match (layer, features.take()) {
-                (Layer::Conv2d(_, conv), None) => maps = conv.forward(maps),
-                (Layer::MaxPool2d(pool), None) => maps = pool.forward(maps),
-                (Layer::Relu, None) => maps = activation::relu(maps),
-                (Layer::Relu, Some(x)) => features = Some(activation::relu(x)),
-                (Layer::Linear(_, linear), Some(x)) => features = Some(linear.forward(x)),
-                (Layer::Flatten, None) => {
-                    let width = maps.dims()[1..].iter().product::<usize>();
-                    features = Some(maps.clone().reshape([batch, width]));
-                }
-                // `ModelSpec::shapes` lets no other order through.
-                (_, x) => features = x,
-            }
-        }
-        features.unwrap_or_else(|| maps.reshape([batch as i32, -1]))
     }
 
     /// The same net without autodiff: for inference, and for gradients by the input alone.

@@ -1,0 +1,151 @@
+//! Into Winograd's form and out of it.
+//!
+//! ```text
+//! Bᵀ = 1  0 −1  0     G =  1   0   0     Aᵀ = 1 1  1  0
+//!      0  1  1  0         ½   ½   ½          0 1 −1 −1
+//!      0 −1  1  0         ½  −½   ½
+//!      0  1  0 −1         0   0   1
+//! ```
+
+use super::places::Places;
+use crate::kernels::conv::Conv;
+use crate::kernels::simd::{V, four, two};
+
+/// `G g Gᵀ` of kernels, by blocks of four rows: `[16][rows / 4][cols][4]`.
+pub fn kernels<'a>(rows: usize, cols: usize, kernel: impl Fn(usize, usize) -> &'a [f32]) -> Vec<[f32; 4]> {
+    /// `G` on three values.
+    fn g([a, b, c]: [f32; 3]) -> [f32; 4] {
+        [a, (a + b + c) * 0.5, (a - b + c) * 0.5, c]
+    }
+    let mut packed = vec![[0.0; 4]; 16 * rows / 4 * cols];
+    for row in 0..rows {
+        for col in 0..cols {
+            let taps = kernel(row, col);
+            let columns = [0, 1, 2].map(|x| g([taps[x], taps[3 + x], taps[6 + x]]));
+            for y in 0..4 {
+                for (x, value) in g(columns.map(|column| column[y])).into_iter().enumerate() {
+                    packed[((y * 4 + x) * rows / 4 + row / 4) * cols + col][row % 4] = value;
+                }
+            }
+        }
+    }
+    packed
+}
+
+/// `Bᵀ d B` of one image's tiles, `[ci, h, w]`.
+pub fn inputs(s: &Conv, image: &[f32], places: &mut Places) {
+    /// `Bᵀ` on four vectors.
+    #[inline(always)]
+    fn bt([a, b, c, d]: [V; 4]) -> [V; 4] {
+        [a - c, b + c, c - b, b - d]
+    }
+    let columns = s.ow() / 2;
+    for (c, plane) in image.chunks_exact(s.h * s.w).enumerate() {
+        for ty in 0..s.oh() / 2 {
+            for tx in (0..columns).step_by(4) {
+                let rows = four(|y| {
+                    let line = &plane[(2 * ty + y) * s.w + 2 * tx..][..10];
+                    let (first, second) = V::unzip(V::load(line, 0), V::load(line, 4));
+                    let (third, fourth) = V::unzip(V::load(line, 2), V::load(line, 6));
+                    bt([first, second, third, fourth])
+                });
+                places.put(c, ty * columns + tx, by_columns(rows, bt));
+            }
+        }
+    }
+}
+
+/// `f` down each column of four rows.
+#[inline(always)]
+fn by_columns(rows: [[V; 4]; 4], f: impl Fn([V; 4]) -> [V; 4]) -> [V; 16] {
+    let columns = four(|x| f(four(|y| rows[y][x])));
+    by_place(|y, x| columns[x][y])
+}
+
+/// Values by row and column, row by row.
+#[inline(always)]
+fn by_place(f: impl Fn(usize, usize) -> V) -> [V; 16] {
+    let mut values = [V::zero(); 16];
+    for (place, value) in values.iter_mut().enumerate() {
+        *value = f(place / 4, place % 4);
+    }
+    values
+}
+
+/// `Aᵀ m A` of four tiles: the outputs 00, 01, 10, 11.
+#[inline(always)]
+pub fn outputs(m: [V; 16]) -> [V; 4] {
+    /// `Aᵀ` on four vectors.
+    #[inline(always)]
+    fn at([a, b, c, d]: [V; 4]) -> [V; 2] {
+        [a + b + c, b - c - d]
+    }
+    let rows = four(|y| at(four(|x| m[y * 4 + x])));
+    let [[a, c], [b, d]] = two(|x| at(four(|y| rows[y][x])));
+    [a, b, c, d]
+}
+
+/// `A dy Aᵀ` of four tiles.
+#[inline(always)]
+pub fn output_gradients([d00, d01, d10, d11]: [V; 4]) -> [V; 16] {
+    /// `A` on two vectors.
+    #[inline(always)]
+    fn a(x: V, y: V) -> [V; 4] {
+        [x, x + y, x - y, V::zero() - y]
+    }
+    let (left, right) = (a(d00, d10), a(d01, d11));
+    let rows = four(|y| a(left[y], right[y]));
+    by_place(|y, x| rows[y][x])
+}
+
+/// `Gᵀ m G` for one kernel.
+pub fn kernel_gradient(m: [f32; 16]) -> [f32; 9] {
+    /// `Gᵀ` on four values.
+    fn gt([a, b, c, d]: [f32; 4]) -> [f32; 3] {
+        let half = (b + c) * 0.5;
+        [a + half, (b - c) * 0.5, half + d]
+    }
+    let columns = [0, 1, 2, 3].map(|x| gt([m[x], m[4 + x], m[8 + x], m[12 + x]]));
+    let rows = [0, 1, 2].map(|y| gt(columns.map(|column| column[y])));
+    std::array::from_fn(|tap| rows[tap / 3][tap % 3])
+}
+
+/// `B m Bᵀ` of one image's tiles, added up where they overlap, into `[ci, h, w]`.
+pub fn input_gradients(s: &Conv, places: &Places, dx: &mut [f32]) {
+    /// `B` on four vectors.
+    #[inline(always)]
+    fn b([a, b, c, d]: [V; 4]) -> [V; 4] {
+        [a, b - c + d, b + c - a, V::zero() - d]
+    }
+    let columns = s.ow() / 2;
+    // The four rows that a row of tiles adds to, each as its even and its odd columns; with room for
+    // a vector that is shifted by one.
+    let mut lines: [_; 4] = std::array::from_fn(|_| [vec![0.0; columns + 4], vec![0.0; columns + 4]]);
+    for (c, dx) in dx.chunks_exact_mut(s.h * s.w).enumerate() {
+        lines.iter_mut().flatten().for_each(|line| line.fill(0.0));
+        for ty in 0..s.oh() / 2 {
+            for tx in (0..columns).step_by(4) {
+                let m = places.get(c, ty * columns + tx);
+                let rows = four(|y| b(four(|x| m[y * 4 + x])));
+                for (place, value) in by_columns(rows, b).into_iter().enumerate() {
+                    let (y, x) = (place / 4, place % 4);
+                    let line = &mut lines[y][x % 2][tx + x / 2..][..4];
+                    (V::load(line, 0) + value).store(line, 0);
+                }
+            }
+            // Two rows are finished; after the last tiles, all four.
+            let finished = if ty + 1 == s.oh() / 2 { 4 } else { 2 };
+            for ([even, odd], dx) in lines.iter_mut().zip(dx[2 * ty * s.w..].chunks_exact_mut(s.w)).take(finished) {
+                for at in (0..columns).step_by(4) {
+                    let (left, right) = V::zip(V::load(even, at), V::load(odd, at));
+                    V::store_two([left, right], dx, 2 * at);
+                }
+                dx[2 * columns] = even[columns];
+                dx[2 * columns + 1] = odd[columns];
+                even.fill(0.0);
+                odd.fill(0.0);
+            }
+            lines.rotate_left(2);
+        }
+    }
+}
