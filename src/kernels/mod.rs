@@ -1,9 +1,9 @@
-//! Fast convolutions, pooling and linear layers for the CPU.
+//! Fast convolutions, pooling and linear layers for the CPU; and tensors changed in place.
 //!
-//! Burn's Flex backend spends nine tenths of a training step in products of matrices that its
-//! convolution lays out anew, image by image, in both directions. The kernels here read images where
-//! they lie, and do less than half of the products (`docs/performance.md`). They are plain functions
-//! on slices; [`ops`] makes Burn operations of them, each with its own backward pass.
+//! Burn's Flex backend spends four fifths of a training step laying images out for products of
+//! matrices, and in those products. The kernels here read images where they lie, and the largest of
+//! them does less than half of the products (`docs/performance.md`). They are plain functions on
+//! slices; [`ops`] makes Burn operations of them, each with its own backward pass.
 //!
 //! ```text
 //! simd → tile → direct ──→ ops → model::Net
@@ -15,6 +15,7 @@
 
 mod conv;
 mod direct;
+mod in_place;
 mod linear;
 #[cfg(test)]
 mod naive;
@@ -23,4 +24,5 @@ mod simd;
 mod tile;
 mod winograd;
 
+pub use in_place::{changeable, in_place};
 pub use ops::{conv_relu, conv_relu_pool, linear};

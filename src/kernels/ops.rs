@@ -53,7 +53,7 @@ fn tracked<const D: usize>(tensor: &Tensor<D>) -> Option<FloatTensor<Autodiff<Fl
 }
 
 /// Whether a tensor holds `f32` on the CPU. Asked before anything is done with it.
-fn is_ours<const D: usize>(tensor: &Tensor<D>) -> bool {
+pub fn is_ours<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && tensor.device().without_autodiff() == Device::flex()
 }
 
