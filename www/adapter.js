@@ -12,6 +12,9 @@
  * @property {string[]} features
  */
 
+/** How the page begins to say that a GPU that was wanted, or was there, does not train. */
+export const GPU_NOT_USED = "The GPU could not be used, so training runs on the CPU";
+
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|software/i;
 
 /**
@@ -53,15 +56,16 @@ export function adapterName(adapter) {
  */
 export function chooseDevice(adapter, forced, scope = globalThis) {
   if (forced === "cpu") return { device: "cpu", why: "The page's address asks for the CPU (?device=cpu)." };
-  if (forced === "gpu") return { device: "gpu", why: null };
   if (!adapter) {
     const missing = scope.navigator?.gpu
       ? "This browser has WebGPU but offers no graphics adapter here"
       : scope.isSecureContext === false
         ? "WebGPU is there only on secure pages (https or localhost), and this one is not"
         : "This browser has no WebGPU";
-    return { device: "cpu", why: `${missing}, so training runs on the CPU.` };
+    if (forced !== "gpu") return { device: "cpu", why: `${missing}, so training runs on the CPU.` };
+    return { device: "cpu", why: `${GPU_NOT_USED}: ${missing.replace(/^This/, "this")}.` };
   }
+  if (forced === "gpu") return { device: "gpu", why: null };
   if (adapter.fallback) {
     return { device: "cpu", why: `The WebGPU adapter here (${adapterName(adapter)}) is a software one, slower than training on the CPU directly. ?device=gpu uses it all the same.` };
   }

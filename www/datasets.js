@@ -134,7 +134,7 @@ async function download(url, file, fetching, signal, onBytes) {
     response = await fetching(url, { signal, credentials: "omit" });
   } catch (error) {
     if (failureOf(error).code === "aborted" || signal?.aborted) throw error;
-    throw new CodedError("network", `${file.name} could not be fetched from ${new URL(url).host}: no connection, or it was refused`);
+    throw new CodedError("network", `${file.name} could not be fetched: no connection, or it was refused`);
   }
   if (!response.ok) throw new CodedError("http_status", `${file.name}: the server answered ${response.status} ${response.statusText}`.trim());
   if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
@@ -249,7 +249,7 @@ async function kept(cache, url, file, subtle) {
 }
 
 /**
- * The first address that answers rightly; else the first one's failure.
+ * The first address that answers rightly; else what each of them did, the first cause first.
  * @template T
  * @param {string[]} addresses
  * @param {(address:string)=>Promise<T>} ask
@@ -257,18 +257,22 @@ async function kept(cache, url, file, subtle) {
  * @returns {Promise<T>}
  */
 async function firstOf(addresses, ask, signal) {
-  /** @type {unknown[]} */
+  /** @type {{host:string, code:string, message:string}[]} */
   const failures = [];
   for (const address of addresses) {
     try {
       return await ask(address);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      failures.push(error);
+      failures.push({ host: new URL(address).host, ...failureOf(error) });
     }
   }
-  // With mirrors allowed, what the last of them said is nearer to the cause than "404" of the site itself.
-  throw failures.at(-1);
+  const [{ code, message }, ...mirrors] = failures;
+  if (mirrors.length === 0) throw new CodedError(code, message);
+  const name = new URL(addresses[0]).pathname.split("/").at(-1) ?? "";
+  // Said once, at the beginning, is enough for the file's name.
+  const others = mirrors.map((mirror) => `${mirror.host} (${mirror.message.replace(name, "").replace(/^:? /, "")})`);
+  throw new CodedError(code, `${message} (on this site). Then the mirrors were tried: ${others.join(", ")}`);
 }
 
 /**

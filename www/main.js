@@ -1,7 +1,7 @@
 // Composition root: the store, the session, the views, and which is told what. No logic of its own beyond that.
 
 import { createSession } from "./session.js";
-import { configIsNew, createStore, initialState, reduce, runIsLive } from "./store.js";
+import { configIsNew, createStore, initialState, newLearningRate, reduce, runGoesOn, runIsLive } from "./store.js";
 import { createAnswerView } from "./views/answer.js";
 import { createConfirm } from "./views/confirm.js";
 import { createDataView } from "./views/data.js";
@@ -133,19 +133,14 @@ createDrawView({
 const train = createTrainView({
   onPreset: (preset) => void changeSettings(() => dispatch({ type: "preset", preset }), "Another preset"),
   onConfig(change) {
-    const { learningRate } = change;
-    if (learningRate !== undefined) {
-      dispatch({ type: "config", change });
-      const state = getState();
-      if (state.run && !state.finished && !state.ended && !configIsNew(state)) {
-        void act((session) => session.setLearningRate(learningRate));
-      }
-    } else void changeSettings(() => dispatch({ type: "config", change }), "Changing this setting");
+    const set = () => dispatch({ type: "config", change });
+    if (change.learningRate !== undefined) set(); // a run takes it over and goes on
+    else void changeSettings(set, "Changing this setting");
   },
   onTrain: () =>
     void act(async (session) => {
       const state = getState();
-      if (configIsNew(state) || state.finished || state.ended || state.diverged) await session.configure(state.config);
+      if (configIsNew(state) || !runGoesOn(state)) await session.configure(state.config);
       await session.train();
     }),
   onPause: () => void act((session) => session.pause()),
@@ -162,7 +157,7 @@ const loadFiles = (files) => void ending("Loading other data", (session) => sess
 /** @param {string} id */
 const loadCatalog = (id) => void ending("Loading other data", (session) => session.loadCatalog(id, { mirrors: true }));
 /** @param {File} file */
-const loadWeights = (file) => void ending("Loading weights", (session) => session.loadWeights(file));
+const loadWeights = (file) => void act((session) => session.loadWeights(file, () => mayEndRun("Loading weights")));
 createDrop({ onData: loadFiles, onWeights: loadWeights });
 
 /** @type {((state: State) => void)[]} */
@@ -249,6 +244,10 @@ let before = initialState();
 subscribe((state) => {
   const was = before;
   before = state;
+  if (state.config !== was.config || state.run !== was.run) {
+    const learningRate = newLearningRate(state);
+    if (learningRate !== null) void act((session) => session.setLearningRate(learningRate));
+  }
   if (state.weightsTaken !== was.weightsTaken && state.inspected) ask(state.inspected.image);
   if (state.report && state.report !== was.report && state.cellChoice) askCell(state.cellChoice);
   if (!state.dataset) return;

@@ -182,6 +182,28 @@ export function failureOf(error) {
   return { code, message: String(thrown?.message ?? error) };
 }
 
+/** What the code, the driver or the browser says of these is for the console. @type {Record<string, string>} */
+const CRASHES_IN_WORDS = {
+  panic: "a fault in its own program",
+  device_failed: "the GPU stopped computing",
+  crashed: "the browser could not run it, or ended it",
+};
+
+/** Whether a failure is the end of its engine, so that another has to be started. @param {string} code */
+export const isCrash = (code) => code in CRASHES_IN_WORDS;
+
+/**
+ * What went wrong, for people: a crash in plain words, anything else as it says itself. The raw text
+ * of a crash is put into the console.
+ * @param {unknown} error
+ */
+export function inWords(error) {
+  const { code, message } = failureOf(error);
+  if (!isCrash(code)) return message;
+  console.warn(`${code}: ${message}`);
+  return CRASHES_IN_WORDS[code];
+}
+
 /**
  * A message as a sentence: it begins large, unless with the name of a file or a tensor, and ends
  * with a stop.

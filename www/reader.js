@@ -2,7 +2,7 @@
 // answer never waits for a training step.
 
 import { Engine } from "./engine.js";
-import { CodedError, failureOf, only } from "./protocol.js";
+import { CodedError, failureOf, inWords, isCrash, only } from "./protocol.js";
 
 /**
  * @typedef {import("./protocol.js").LookEvent} LookEvent
@@ -140,6 +140,22 @@ export class Reader {
     return loaded;
   }
 
+  /**
+   * Finds out whether weights can be taken, and goes on with those that answer: rejects with what is
+   * wrong with them. Both commands are sent at once, so that no question comes between them.
+   * @param {Uint8Array} bytes
+   */
+  async check(bytes) {
+    await this.#started;
+    const answering = this.#weights;
+    const checked = this.#engine.execute({ type: "importWeights", bytes });
+    const back = answering && this.#engine.execute({ type: "importWeights", bytes: answering });
+    const [{ status, reason }] = /** @type {any[]} */ (await Promise.allSettled([checked, back]));
+    // A run's newer weights may have come just before.
+    if (this.#weights && this.#weights !== answering) await this.#import(this.#weights);
+    if (status === "rejected") throw reason;
+  }
+
   /** The weights that it answers with, as a file. */
   async exportWeights() {
     await this.#started;
@@ -160,7 +176,8 @@ export class Reader {
       return look;
     } catch (error) {
       const failure = failureOf(error);
-      if (failure.code !== "disposed" && failure.code !== "not_started") this.#hooks.onError(failure);
+      // A crash is told by the one who mends it.
+      if (!isCrash(failure.code) && failure.code !== "disposed" && failure.code !== "not_started") this.#hooks.onError(failure);
       return null;
     }
   }
@@ -180,10 +197,10 @@ export class Reader {
   /** @param {{code:string, message:string}} error */
   async #restart(error) {
     if (++this.#restarts > 3) {
-      this.#hooks.onError({ code: "reader_gone", message: `Drawings cannot be answered any more (${error.message}). Reload the page.` });
+      this.#hooks.onError({ code: "reader_gone", message: `Drawings cannot be answered any more: ${inWords(error)}. Reload the page.` });
       return;
     }
-    this.#hooks.onError({ code: "reader_crashed", message: `The engine that answers drawings stopped (${error.message}); a new one was started.` });
+    this.#hooks.onError({ code: "reader_crashed", message: `The engine that answers drawings stopped: ${inWords(error)}. A new one was started.` });
     this.#started = (async () => {
       await this.#engine.start();
       if (this.#weights) await this.#import(this.#weights);
@@ -192,7 +209,7 @@ export class Reader {
       await this.#started;
       if (this.#last) await this.#again(this.#last);
     } catch (again) {
-      this.#hooks.onError({ code: "reader_gone", message: `Drawings cannot be answered any more (${failureOf(again).message}). Reload the page.` });
+      this.#hooks.onError({ code: "reader_gone", message: `Drawings cannot be answered any more: ${inWords(again)}. Reload the page.` });
     }
   }
 }

@@ -1,9 +1,9 @@
 // The page's side of both engines: picks the device, loads data, mirrors weights to the reader,
 // restores after a crash; and tells the store of it, as actions.
 
-import { adapterName, chooseDevice, probeAdapter } from "./adapter.js";
+import { GPU_NOT_USED, adapterName, chooseDevice, probeAdapter } from "./adapter.js";
 import { Engine } from "./engine.js";
-import { CodedError, DEFAULT_CONFIG, SYNTHETIC, failureOf, only, sentence } from "./protocol.js";
+import { CodedError, DEFAULT_CONFIG, SYNTHETIC, failureOf, inWords, isCrash, only, sentence } from "./protocol.js";
 import { Reader, fetchShipped } from "./reader.js";
 
 export { latestWins } from "./reader.js";
@@ -30,8 +30,6 @@ export { latestWins } from "./reader.js";
  * @property {typeof probeAdapter} [probe]
  */
 
-/** After these the engine is restarted, and what was asked of it can be asked again. */
-const CRASHES = new Set(["panic", "device_failed", "crashed"]);
 /** Two crashes within this are no accident. */
 const CRASH_WINDOW_MS = 60_000;
 const CELL_COUNT = 60;
@@ -132,8 +130,9 @@ export class Session {
       await this.#bootTrainer(chooseDevice(this.#adapter, this.#forced));
       await Promise.all([this.#offerSaved(), this.#bootData()]);
     } catch (error) {
-      this.#device(null, `The training engine could not be started: ${failureOf(error).message}`, null);
-      this.#notice("error", failureOf(error).code, sentence(failureOf(error).message));
+      const said = sentence(`The training engine could not be started: ${inWords(error)}`);
+      this.#device(null, said, null);
+      this.#notice("error", failureOf(error).code, said);
       this.#setTrainerUp(); // who waits for it is told that it is not there
     }
     this.#setSettled();
@@ -265,7 +264,9 @@ export class Session {
   /** @param {number} learningRate */
   async setLearningRate(learningRate) {
     try {
-      this.#told(await this.#execute({ type: "setLearningRate", learningRate }));
+      const events = await this.#execute({ type: "setLearningRate", learningRate });
+      // A run that ended meanwhile stays ended: the next one is set up with the new rate.
+      if (!this.#over) this.#told(events);
       return true;
     } catch (error) {
       throw this.#thrown(error);
@@ -313,14 +314,18 @@ export class Session {
   }
 
   /**
-   * Loads weights from a file, into the trainer first: it checks them before anything is replaced.
-   * The next run begins with them.
+   * Loads weights from a file. It is checked before anything is asked, ended or replaced; a wrong one
+   * is told as the status of the weights. The next run begins with those of a good one.
    * @param {File} file
+   * @param {()=>Promise<boolean>} [agree]  Asked once the file is known to be good.
+   * @returns {Promise<boolean>}  Whether they were loaded.
    */
-  async loadWeights(file) {
+  async loadWeights(file, agree = async () => true) {
     try {
       if (file.size > WEIGHTS_LIMIT_BYTES) throw new CodedError("file_too_large", `${file.name} has ${file.size} bytes; weights of this net take at most ${WEIGHTS_LIMIT_BYTES}`);
       const bytes = new Uint8Array(await file.arrayBuffer());
+      await this.#reader.check(bytes);
+      if (!(await agree())) return false;
       await this.#up();
       await this.#halt();
       const events = await this.#execute({ type: "importWeights", bytes });
@@ -331,9 +336,9 @@ export class Session {
       this.#weights(`Loaded ${parameters.toLocaleString("en")} parameters from ${file.name}.`, { classNames: await this.#namesIn(metadata) });
       return true;
     } catch (error) {
-      const { message } = failureOf(error);
-      this.#weights(`${file.name} was not loaded: ${message}`);
-      throw this.#thrown(error);
+      if (this.#recovering) throw this.#thrown(error);
+      this.#dispatch({ type: "weights", status: `${file.name} was not loaded: ${inWords(error)}.`, refused: true });
+      return false;
     }
   }
 
@@ -347,6 +352,7 @@ export class Session {
       if (!sameSource(this.#source, saved.source) && !(await this.#use(saved.source, null, false))) return false;
       const events = await this.#trainer.request({ type: "continue" });
       this.#begun(events);
+      this.#dispatch({ type: "config", change: only(events, "run").config });
       this.#over = saved.finished;
       this.#initial = null;
       this.#offer(null);
@@ -392,7 +398,7 @@ export class Session {
       this.#device(null, null, null);
       this.#dispatch({ type: "ready" });
     } catch (error) {
-      this.#notice("error", "reader_gone", `The engine could not be started: ${failureOf(error).message}. It needs a browser with WebAssembly SIMD.`);
+      this.#notice("error", "reader_gone", `The engine could not be started: ${inWords(error)}. It needs a browser with WebAssembly SIMD.`);
     }
   }
 
@@ -408,8 +414,7 @@ export class Session {
         await this.#startTrainer("gpu", null);
         return;
       } catch (error) {
-        const reason = late ? `it was not ready within ${GPU_START_LIMIT_MS / 1000} s` : failureOf(error).message;
-        why = sentence(`The GPU could not be used, so training runs on the CPU: ${reason}`);
+        why = `${GPU_NOT_USED}: ${late ? `it was not ready within ${GPU_START_LIMIT_MS / 1000} s` : gpuInWords(error)}.`;
       } finally {
         clearTimeout(patience);
       }
@@ -425,7 +430,7 @@ export class Session {
     const info = await this.#trainer.start(device);
     if (device === "gpu" && info.parity && !info.parity.ok) {
       this.#trainer.dispose();
-      throw new CodedError("device_unavailable", `its results differ from the CPU's (relative error ${info.parity.maxRelativeError.toExponential(1)})`);
+      throw new CodedError("gpu_differs", `its results differ from the CPU's (relative error ${info.parity.maxRelativeError.toExponential(1)})`);
     }
     this.#device(device, why, info.parity);
     this.#setTrainerUp();
@@ -445,7 +450,7 @@ export class Session {
     );
     if (!quiet) return;
     if (this.#load || this.#source) return;
-    if (CRASHES.has(quiet.code)) return; // told, and the new engine brings data
+    if (isCrash(quiet.code)) return; // told, and the new engine brings data
     if (quiet.code !== "aborted") {
       this.#notice("info", "synthetic_data", `MNIST is not on this site (${quiet.message}). Until you fetch it, the page trains on digits that it draws itself.`);
     }
@@ -465,8 +470,8 @@ export class Session {
       await this.#bring(source, configure);
       return true;
     } catch (error) {
-      const { code, message } = failureOf(error);
-      if (code !== "aborted") this.#dispatch({ type: "dataError", code, message, retry });
+      const { code } = failureOf(error);
+      if (code !== "aborted") this.#dispatch({ type: "dataError", code, message: inWords(error), retry });
       return false;
     }
   }
@@ -617,8 +622,7 @@ export class Session {
       if (!(await this.#reader.useWeights(bytes))) return;
       this.#weights("The page answers with the weights of your run.", { classNames });
     } catch (error) {
-      const { code, message } = failureOf(error);
-      this.#notice("warning", code, `Drawings are still answered with older weights: ${message}.`);
+      this.#notice("warning", failureOf(error).code, `Drawings are still answered with older weights: ${inWords(error)}.`);
     }
   }
 
@@ -640,8 +644,10 @@ export class Session {
     const again = now - this.#crashedAtMs < CRASH_WINDOW_MS;
     this.#crashedAtMs = now;
     let device = this.#trainer.device;
-    const from = checkpoint ? "It goes on from its last checkpoint, a few seconds back" : "It begins anew";
-    this.#notice("warning", "trainer_crashed", `The training engine stopped (${error.message}). ${from}.`);
+    const next = !trained
+      ? "A new one was started; what was learnt is kept"
+      : checkpoint ? "It goes on from its last checkpoint, a few seconds back" : "It begins anew";
+    this.#notice("warning", "trainer_crashed", `The training engine stopped: ${inWords(error)}. ${next}.`);
     if (trained) this.#dispatch({ type: "training", running: false, reason: "crashed" });
     this.#test(false);
     /** @type {unknown} */
@@ -650,7 +656,7 @@ export class Session {
       const toCpu = device === "gpu" && (again || attempt > 0);
       if (toCpu) device = "cpu";
       try {
-        const why = device === "gpu" ? null : toCpu || this.#forced === "gpu" ? `The GPU failed (${failureOf(failure).message}), so training goes on on the CPU.` : (this.#getState()?.device?.why ?? null);
+        const why = device === "gpu" ? null : toCpu || this.#forced === "gpu" ? `The GPU failed (${gpuInWords(failure)}), so training goes on on the CPU.` : (this.#getState()?.device?.why ?? null);
         await this.#startTrainer(device, why);
         if (!this.#source) {
           // It crashed over its first data; what it can draw itself is safe.
@@ -670,8 +676,9 @@ export class Session {
       }
     }
     this.#training = false;
-    this.#device(null, `The training engine cannot be started again: ${failureOf(failure).message}`, null);
-    this.#notice("error", "trainer_gone", `The training engine cannot be started again (${failureOf(failure).message}). Reload the page; the run is kept.`);
+    const said = `The training engine cannot be started again: ${inWords(failure)}.`;
+    this.#device(null, said, null);
+    this.#notice("error", "trainer_gone", `${said} Reload the page; the run is kept.`);
   }
 
   // What the store is told
@@ -729,6 +736,18 @@ export class Session {
     if (this.#recovering || code === "aborted") return new DOMException("it was cancelled", "AbortError");
     return new CodedError(code, sentence(message));
   }
+}
+
+/**
+ * Why a GPU cannot be used, for people. What the engine says of a device that it cannot have is the
+ * graphics library's own text, which is for the console.
+ * @param {unknown} error
+ */
+function gpuInWords(error) {
+  const { code, message } = failureOf(error);
+  if (code !== "device_unavailable") return inWords(error);
+  console.warn(`${code}: ${message}`);
+  return "the browser gave no device on it that can compute";
 }
 
 /**

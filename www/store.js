@@ -39,7 +39,6 @@ import { DEFAULT_CONFIG } from "./protocol.js";
  * @property {number} bin steps merged into one point
  * @property {number[]} steps the last step of each point
  * @property {number[]} losses mean loss of each point
- * @property {number[]} means the running mean at each point
  * @property {{sum: number, count: number}} open the point that is being filled
  */
 
@@ -75,6 +74,7 @@ import { DEFAULT_CONFIG } from "./protocol.js";
  * @property {{truth: number, predicted: number} | null} cellChoice
  * @property {Cell | null} cell
  * @property {string} weights what was last done with the weights, in words
+ * @property {boolean} weightsRefused a file was not loaded, for what `weights` says
  * @property {number} weightsTaken how often the weights that answer were replaced
  * @property {Saved | null} saved
  * @property {Notice[]} notices
@@ -109,7 +109,7 @@ import { DEFAULT_CONFIG } from "./protocol.js";
  *   | {type: "cell", cell: Cell}
  *   | {type: "finished"}
  *   | ({type: "diverged"} & Diverged)
- *   | {type: "weights", status: string, taken?: {classNames: string[] | null}}
+ *   | {type: "weights", status: string, refused?: boolean, taken?: {classNames: string[] | null}}
  *   | {type: "offerContinue", saved: Saved | null}
  *   | {type: "notice", level: Notice["level"], code: string, message: string}
  *   | {type: "dismiss", key: number}
@@ -127,11 +127,9 @@ export const PRESETS = {
 
 /** At most this many points are kept of the loss; more are merged in pairs. */
 export const MOST_POINTS = 4000;
-/** How much of the running mean is kept at each step: it looks back over about thirty steps. */
-const MEAN_KEEPS = 0.97;
 
 /** @returns {History} */
-const noHistory = () => ({ bin: 1, steps: [], losses: [], means: [], open: { sum: 0, count: 0 } });
+const noHistory = () => ({ bin: 1, steps: [], losses: [], open: { sum: 0, count: 0 } });
 
 /** @returns {State} */
 export const initialState = () => ({
@@ -165,6 +163,7 @@ export const initialState = () => ({
   cellChoice: null,
   cell: null,
   weights: "",
+  weightsRefused: false,
   weightsTaken: 0,
   saved: null,
   notices: [],
@@ -182,11 +181,16 @@ export function presetOf(config) {
 }
 
 /**
+ * Whether there is a run that can be trained on: one that is neither finished, nor stopped, nor has diverged.
+ * @param {State} state
+ */
+export const runGoesOn = (state) => state.run !== null && !state.finished && !state.ended && state.diverged === null;
+
+/**
  * Whether a run is under way that a change of data, network or settings would end.
  * @param {State} state
  */
-export const runIsLive = (state) =>
-  state.training || (state.run !== null && stepsDone(state) > 0 && !state.finished && !state.ended && state.diverged === null);
+export const runIsLive = (state) => state.training || (runGoesOn(state) && stepsDone(state) > 0);
 
 /** @param {State} state */
 export const stepsDone = (state) => Math.max(state.progress?.step ?? 0, state.run?.step ?? 0);
@@ -197,6 +201,15 @@ export const stepsDone = (state) => Math.max(state.progress?.step ?? 0, state.ru
  */
 export const configIsNew = (state) =>
   state.run === null || !sameConfig({ ...state.run.config, learningRate: state.config.learningRate }, state.config);
+
+/**
+ * The learning rate that the form gives to a run that goes on, where the run has another one; else null.
+ * @param {State} state
+ */
+export const newLearningRate = (state) =>
+  runGoesOn(state) && !configIsNew(state) && state.run?.config.learningRate !== state.config.learningRate
+    ? state.config.learningRate
+    : null;
 
 /**
  * Losses added to the history.
@@ -210,30 +223,23 @@ export function withLosses(history, losses, lastStep) {
   let { bin } = history;
   let steps = history.steps.slice();
   let points = history.losses.slice();
-  let means = history.means.slice();
   let open = { ...history.open };
   losses.forEach((loss, i) => {
     open.sum += loss;
     open.count += 1;
     if (open.count < bin) return;
-    const value = open.sum / open.count;
-    const before = means.at(-1);
-    // A plain mean until there is enough to forget, so that the first losses do not weigh for ever.
-    const keep = Math.min(MEAN_KEEPS ** bin, means.length / (means.length + 1));
     steps.push(lastStep - losses.length + 1 + i);
-    points.push(value);
-    means.push(before === undefined || !Number.isFinite(before) ? value : keep * before + (1 - keep) * value);
+    points.push(open.sum / open.count);
     open = { sum: 0, count: 0 };
     if (points.length >= MOST_POINTS) {
       /** @param {number[]} list */
       const second = (list) => list.filter((_, k) => k % 2 === 1);
       points = second(points.map((value, k) => (k ? (points[k - 1] + value) / 2 : value)));
       steps = second(steps);
-      means = second(means);
       bin *= 2;
     }
   });
-  return { bin, steps, losses: points, means, open };
+  return { bin, steps, losses: points, open };
 }
 
 /**
@@ -251,7 +257,6 @@ export function upToStep(history, step) {
     bin: history.bin,
     steps: history.steps.slice(0, count),
     losses: history.losses.slice(0, count),
-    means: history.means.slice(0, count),
     open: { sum: 0, count: 0 },
   };
 }
@@ -348,14 +353,12 @@ export function reduce(state, action) {
       return { ...state, config, preset: presetOf({ ...config, seed: PRESETS.quick.seed }) };
     }
     case "run": {
+      // The form stays as the visitor left it: it may have been changed while the run was set up.
       const { run } = action;
-      const history = upToStep(state.history, run.step);
       return {
         ...state,
         run,
-        config: { ...PRESETS.quick, ...run.config },
-        preset: presetOf({ ...PRESETS.quick, ...run.config, seed: PRESETS.quick.seed }),
-        history,
+        history: upToStep(state.history, run.step),
         epochs: state.epochs.filter((end) => end.step <= run.step && run.step > 0),
         progress: run.step === 0 || (state.progress?.step ?? 0) > run.step ? null : state.progress,
         finished: run.totalSteps > 0 && run.step >= run.totalSteps,
@@ -408,6 +411,7 @@ export function reduce(state, action) {
       return {
         ...state,
         weights: action.status,
+        weightsRefused: action.refused ?? false,
         weightsTaken: state.weightsTaken + (action.taken ? 1 : 0),
         answerNames: action.taken ? namesOf(action.taken.classNames) : state.answerNames,
       };

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use ::safetensors::{Dtype as FileDtype, SafeTensors};
+use ::safetensors::{Dtype as FileDtype, SafeTensorError, SafeTensors};
 use half::{bf16, f16};
 
 use crate::error::{Error, Result};
@@ -111,7 +111,7 @@ pub fn write(tensors: &[NamedTensor], metadata: &BTreeMap<String, String>, dtype
 /// the data, or when a tensor holds another type of values.
 #[allow(clippy::cast_possible_truncation)] // f64 to f32, on purpose
 pub fn read(bytes: &[u8]) -> Result<(Vec<NamedTensor>, BTreeMap<String, String>)> {
-    let invalid = |error: ::safetensors::SafeTensorError| Error::SafetensorsInvalid { reason: error.to_string() };
+    let invalid = |error: SafeTensorError| Error::SafetensorsInvalid { reason: in_words(&error) };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
     let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
     let mut tensors = Vec::with_capacity(file.len());
@@ -170,6 +170,17 @@ pub fn check(tensors: &[NamedTensor], expected: &[(String, Vec<usize>)]) -> Resu
         }
     }
     Ok(())
+}
+
+/// What is wrong with a file, where the crate's own words tell of the format's insides.
+fn in_words(error: &SafeTensorError) -> String {
+    match error {
+        SafeTensorError::HeaderTooSmall => "it is empty, or nearly so".into(),
+        SafeTensorError::HeaderTooLarge => "it does not begin as one; perhaps a web page was saved in its place".into(),
+        SafeTensorError::InvalidHeaderLength => "it ends too early, or is a file of another kind".into(),
+        SafeTensorError::MetadataIncompleteBuffer => "it is cut off, or goes on after its data".into(),
+        other => other.to_string(),
+    }
 }
 
 /// Whether a tensor has as many values as its shape has places.

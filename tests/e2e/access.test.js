@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { answered, browserForTests, draw, reached, says, settings, settled, text, useDigits } from "./support.js";
+import { answered, browserForTests, draw, notice, reached, says, settings, settled, text, useDigits } from "./support.js";
 
 const { open } = browserForTests();
 
@@ -126,3 +126,34 @@ test("a finger draws", async (t) => {
   assert.equal(await text(page, "answer"), "1");
   assert.equal(await page.evaluate(() => scrollY), scrolled, "the page stays where it is");
 });
+
+test("on a phone what the network sees is on the screen beside the pad", async (t) => {
+  const page = await open(t, { as: { viewport: { width: 390, height: 664 }, hasTouch: true } });
+  await settled(page);
+  await draw(page, 3);
+  await page.locator("#pad-frame").evaluate((pad) => scrollBy(0, pad.getBoundingClientRect().top - 64));
+  for (const id of ["pad-frame", "net-input", "answer"]) {
+    const box = await page.locator(`#${id}`).boundingBox();
+    assert.ok(box && box.y >= 0 && box.y + box.height <= 664, `${id}: ${JSON.stringify(box)}`);
+  }
+});
+
+for (const viewport of [{ width: 390, height: 664 }, { width: 1280, height: 640 }]) {
+  test(`a notice never lies over the pad, on a window of ${viewport.width} × ${viewport.height}`, async (t) => {
+    const page = await open(t, { as: { viewport }, prepare: (page) => page.route("**/data/mnist/**", (route) => route.fulfill({ status: 404 })), expected: /Failed to load resource/ });
+    await settled(page);
+    await notice(page, "synthetic_data");
+    for (let y = 0; y <= 400; y += 40) {
+      await page.evaluate((y) => scrollTo(0, y), y);
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      const covered = await page.evaluate(() => {
+        const pad = /** @type {HTMLElement} */ (document.getElementById("pad-frame")).getBoundingClientRect();
+        return [...document.querySelectorAll(".notice")].some((notice) => {
+          const box = notice.getBoundingClientRect();
+          return box.width > 0 && box.left < pad.right && box.right > pad.left && box.top < pad.bottom && box.bottom > pad.top;
+        });
+      });
+      assert.ok(!covered, `scrolled by ${y}`);
+    }
+  });
+}

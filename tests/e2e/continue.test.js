@@ -79,6 +79,7 @@ test("after a reload in the middle of training the page offers to go on, and end
   await page.locator("#continue-run").click();
   await says(page, "train-status", /^Done: 5 epochs/);
   assert.match(await text(page, "data-source"), /^Your own files: 200 /);
+  assert.deepEqual(await page.locator("#epoch-table tbody th").allInnerTexts(), ["1", "2", "3", "4", "5"], "the epochs before the reload are there too");
   const rest = await losses(page);
   assert.ok(rest.length > 0 && rest.length <= 50 - kept.step, `${rest.length} steps were made after the reload`);
   assert.ok(await page.locator("#continue-offer").isHidden());

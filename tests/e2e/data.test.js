@@ -59,6 +59,8 @@ for (const [what, answer, message] of broken) {
     await page.locator("#data-error-box").waitFor();
     const said = await text(page, "data-error");
     t.diagnostic(said);
+    assert.match(said, message, "the site's own cause comes first");
+    for (const mirror of ["ossci-datasets.s3.amazonaws.com", "storage.googleapis.com"]) assert.ok(said.includes(`${mirror} (the server answered 503`), mirror);
     assert.match(said, /What was here before stays: Synthetic digits/);
     await page.unroute(`**/data/mnist/${IMAGES}`);
     await page.locator("#data-retry").click();

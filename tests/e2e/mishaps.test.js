@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { browserForTests, draw, losses, notice, events, probabilities, reached, says, settings, settled, text, until, useDigits } from "./support.js";
+import { browserForTests, digitFiles, draw, losses, notice, events, probabilities, reached, says, settings, settled, text, until, useDigits } from "./support.js";
 
 const { open, visitor } = browserForTests();
 const PANIC = /panicked at|unreachable/;
@@ -33,7 +33,7 @@ test("a panic of the trainer is said, and training goes on from the last checkpo
   await goesOn(page);
   const progress = (await events(page, "progress")).length;
   await fault(page, "trainer");
-  assert.match(await notice(page, "trainer_crashed"), /^The training engine stopped \(.*a fault was asked for.*\)\. It goes on from its last checkpoint, a few seconds back\.$/s);
+  assert.match(await notice(page, "trainer_crashed"), /^The training engine stopped: a fault in its own program\. It goes on from its last checkpoint, a few seconds back\.$/);
   const next = await until(async () => (await events(page, "progress")).slice(progress).find((_, i, all) => i > 0 && all[i].step <= all[i - 1].step), "a new engine trains");
   assert.ok(next.step > kept.step, `step ${next.step} comes after the checkpoint's ${kept.step}`);
   await goesOn(page);
@@ -46,7 +46,7 @@ test("a panic of the reader is said, and drawings are answered as before", async
   await draw(page, 7);
   const before = await probabilities(page);
   await fault(page, "reader");
-  assert.match(await notice(page, "reader_crashed"), /^The engine that answers drawings stopped .*a new one was started\.$/s);
+  assert.match(await notice(page, "reader_crashed"), /^The engine that answers drawings stopped: a fault in its own program\. A new one was started\.$/);
   await page.locator("#pad-clear").click();
   await draw(page, 7);
   assert.deepEqual(await probabilities(page), before);
@@ -102,6 +102,7 @@ test("a loss that is no number stops the run, is explained, and leaves weights t
   // A smaller rate, as was said, does not bring the dead run back: the next one is a new one.
   await settings(page, { "learning-rate": 0.01 });
   assert.match(await text(page, "train-status"), /no longer a finite number/);
+  assert.equal(await text(page, "train-start"), "Train");
   await settings(page, { epochs: 1 });
   await page.locator("#train-start").click();
   await says(page, "train-status", /^Done: 1 epoch\./);
@@ -165,5 +166,46 @@ test("the learning rate changes while it trains, and does not end the run", asyn
   await settings(page, { "learning-rate": 0.0005 });
   await until(async () => (await events(page, "progress")).at(-1)?.learningRate === 0.0005, "the new learning rate is used");
   assert.ok(await page.locator("#confirm[open]").isHidden());
+  await goesOn(page);
+});
+
+test("what cannot be used is not trained with: the form says why, and Train waits", async (t) => {
+  const page = await open(t);
+  await useDigits(page, { trainCount: 60, testCount: 10 });
+  await settings(page, { "learning-rate": 1000000, "batch-size": 20 });
+  // Another setting puts the form right again; a wrong one that is the last stays and is refused.
+  await until(async () => (await page.locator("#learning-rate").inputValue()) === "0.001", "the learning rate is what is used");
+  await settings(page, { "learning-rate": 1000000 });
+  assert.equal(await says(page, "settings-wrong", /./), "Learning rate must be a number from 0.000001 to 10. What was set before stays until it is.");
+  assert.ok(await page.locator("#train-start").isDisabled());
+  await page.locator("#learning-rate").fill("0.002");
+  assert.ok(await page.locator("#settings-wrong").isHidden());
+  await page.locator("#train-start").click();
+  await says(page, "train-status", /^Done/);
+  assert.equal((await events(page, "progress")).at(-1).learningRate, 0.002);
+});
+
+test("what is set while a run is being set up is what is trained with", async (t) => {
+  const page = await open(t);
+  await settled(page);
+  const files = await digitFiles(page, { trainCount: 60, testCount: 10 });
+  await page.locator("#data-files").setInputFiles(files);
+  await page.locator('#data-source[data-id="own"]').waitFor();
+  await settings(page, { "batch-size": 30, epochs: 1, "learning-rate": 0.002 });
+  await until(async () => (await events(page, "run")).some(({ trainCount }) => trainCount === 60), "there is a run on the files");
+  await page.locator("#train-start").click();
+  await says(page, "train-status", /^Done/);
+  assert.equal(await page.locator("#batch-size").inputValue(), "30");
+  const { totalSteps, learningRate } = (await events(page, "progress")).at(-1);
+  assert.deepEqual([totalSteps, learningRate], [2, 0.002]);
+});
+
+test("a wrong file of weights asks nothing and ends no run, and is told once", async (t) => {
+  const page = await open(t);
+  await training(page);
+  await page.locator("#load-weights").setInputFiles({ name: "page.safetensors", mimeType: "", buffer: Buffer.from("<!doctype html><title>Not found</title>") });
+  await says(page, "weights-status", /^page\.safetensors was not loaded: /);
+  assert.ok(await page.locator("#confirm[open]").isHidden());
+  assert.equal(await page.locator(".notice.error").count(), 0);
   await goesOn(page);
 });

@@ -175,6 +175,12 @@ test("mirrors are asked only when allowed", async () => {
   const allowed = server(odd);
   assert.deepEqual(await load(allowed.fetching, { mirrors: true }), plain);
   assert.ok(allowed.asked.includes("https://mirror.example/m/t10k-labels.gz"));
+  // Where nobody has it, the site's own cause comes first, and the mirrors are named with theirs.
+  const down = server((url) => new Response("", { status: url.startsWith("https://site.example") ? 404 : 503 }));
+  await assert.rejects(load(down.fetching, { mirrors: true }), {
+    code: "http_status",
+    message: "train-images.gz: the server answered 404 (on this site). Then the mirrors were tried: mirror.example (the server answered 503)",
+  });
 });
 
 test("without SHA-256 sizes are checked, and that is said", async () => {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { initialState, reduce } from "../../www/store.js";
-import { about, clock, count, deviceStory, loss, megabytes, moment, pageTitle, percent, trainingDetail, trainingStatus } from "../../www/views/format.js";
-import { table } from "../../www/views/curve.js";
+import { about, clock, count, deviceStory, loss, megabytes, moment, pageTitle, percent, refusal, trainingDetail, trainingStatus } from "../../www/views/format.js";
+import { smoothed, table } from "../../www/views/curve.js";
 
 const dataset = { id: "mnist", title: "MNIST", classNames: [..."0123456789"], mean: 0, std: 1, trainCount: 60_000, testCount: 10_000 };
 const model = { name: "lecture", parameters: 1, multiplyAdds: 1, layers: [] };
@@ -55,7 +55,7 @@ test("the status names each phase of a run", () => {
 
 test("the details are the numbers of the moment", () => {
   assert.equal(trainingDetail(after(...training)), "");
-  assert.equal(trainingDetail(after(...training, progress({ epoch: 2, step: 14 }))), "Epoch 2 of 3, step 4 of 10, loss 1.500, 1,235 images/s, ≈ 2 min left");
+  assert.equal(trainingDetail(after(...training, progress({ epoch: 2, step: 14 }))), "Epoch 2 of 3, step 4 of 10, running loss 1.500, 1,235 images/s, ≈ 2 min left");
   assert.equal(trainingDetail(after(...training, progress({ phase: "evaluate", evaluated: 300, evaluateTotal: 10_000 }))), "300 of 10,000 images tested");
 });
 
@@ -73,12 +73,31 @@ test("the device's story is the reason on the CPU, and the adapter on the GPU", 
 });
 
 test("an epoch's accuracy stands in the chart at its last step, on a point or between two", () => {
-  const history = { bin: 1, steps: [2, 4, 6], losses: [3, 2, NaN], means: [3, 2.5, 2], open: { sum: 0, count: 0 } };
+  const history = { bin: 1, steps: [2, 4, 6], losses: [3, 2, NaN], open: { sum: 0, count: 0 } };
   const end = (step, testAccuracy) => ({ epoch: 1, step, trainLoss: 0, validationLoss: null, validationAccuracy: null, testLoss: 0, testAccuracy, elapsedMs: 0 });
   assert.deepEqual(table(history, [end(4, 0.5), end(5, 0.6), end(8, 0.75)]), [
     [2, 4, 5, 6, 8],
     [3, 2, null, null, null],
-    [3, 2.5, null, 2, null],
+    [3, 2, null, null, null],
     [null, 50, 60, null, 75],
   ]);
+});
+
+test("the smoothed curve has less noise, the level of the losses, and no lag", () => {
+  assert.deepEqual(smoothed([]), []);
+  assert.deepEqual(smoothed([2]), [2]);
+  assert.deepEqual(smoothed([4, 1, 4, 1, 4]).map((v) => v.toFixed(2)), ["4.00", "3.00", "2.00", "3.00", "2.50"]);
+  const noisy = Array.from({ length: 1000 }, (_, i) => 2 + (i % 2 ? 1 : -1));
+  assert.ok(smoothed(noisy).slice(3).every((value) => Math.abs(value - 2) < 0.2));
+  // A straight fall is itself again, but for the end: a mean of the past alone would lie above it.
+  const falling = Array.from({ length: 400 }, (_, i) => 4 - i / 100);
+  smoothed(falling).slice(0, -20).forEach((value, i) => assert.ok(Math.abs(value - falling[i]) < 1e-9));
+});
+
+test("a setting that cannot be used is refused with what it may be", () => {
+  assert.equal(
+    refusal({ name: "Learning rate", min: "0.000001", max: "10", whole: false }),
+    "Learning rate must be a number from 0.000001 to 10. What was set before stays until it is.",
+  );
+  assert.match(refusal({ name: "Epochs", min: "1", max: "1000", whole: true }), /^Epochs must be a whole number from 1 to 1000\./);
 });

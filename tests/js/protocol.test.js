@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CodedError, buffersOf, bytesOf, f32, failureOf, only, sentence } from "../../www/protocol.js";
+import { CodedError, buffersOf, bytesOf, f32, failureOf, inWords, isCrash, only, sentence } from "../../www/protocol.js";
 
 test("numbers go to bytes and back, aligned or not", () => {
   const values = new Float32Array([1.5, -2, 0.25]);
@@ -32,6 +32,7 @@ test("only buffers that are covered wholly are handed over", () => {
 test("messages become sentences; names stay as they are spelled", () => {
   assert.equal(sentence("the file is truncated"), "The file is truncated.");
   assert.equal(sentence("batch size: 0 is too small."), "Batch size: 0 is too small.");
+  assert.equal(sentence("training images: the file is truncated"), "Training images: the file is truncated.");
   assert.equal(sentence("train-images.gz is no gzip file"), "train-images.gz is no gzip file.");
   assert.equal(sentence("fc1.weight has another shape…"), "fc1.weight has another shape…");
 });
@@ -40,4 +41,14 @@ test("failures have a code and a sentence", () => {
   assert.deepEqual(failureOf(new CodedError("no_run", "no run")), { code: "no_run", message: "no run" });
   assert.equal(failureOf(new DOMException("x", "AbortError")).code, "aborted");
   assert.deepEqual(failureOf("odd"), { code: "unexpected", message: "odd" });
+});
+
+test("a crash is told in plain words, its raw text only to the console", (t) => {
+  const warn = t.mock.method(console, "warn", () => {});
+  const raw = "panicked at src/lab.rs:143:31:\na fault was asked for";
+  assert.equal(inWords(new CodedError("panic", raw)), "a fault in its own program");
+  assert.deepEqual(warn.mock.calls[0].arguments, [`panic: ${raw}`]);
+  assert.equal(inWords(new CodedError("weights_shape", "fc1.weight has another shape")), "fc1.weight has another shape");
+  assert.equal(warn.mock.callCount(), 1);
+  assert.deepEqual(["panic", "device_failed", "crashed", "aborted"].map(isCrash), [true, true, true, false]);
 });

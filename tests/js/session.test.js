@@ -132,6 +132,8 @@ test("a GPU is used where it is real, and forced where asked", () => {
   assert.match(chooseDevice(null, null, { navigator: {} }).why ?? "", /no WebGPU/);
   assert.match(chooseDevice(null, null, { navigator: {}, isSecureContext: false }).why ?? "", /https/);
   assert.match(chooseDevice(null, null, { navigator: { gpu: {} } }).why ?? "", /no graphics adapter/);
+  assert.deepEqual(chooseDevice(null, "gpu", { navigator: {} }), { device: "cpu", why: "The GPU could not be used, so training runs on the CPU: this browser has no WebGPU." });
+  assert.match(chooseDevice(null, "gpu", { navigator: {}, isSecureContext: false }).why ?? "", /CPU: WebGPU is there only on secure pages/);
 });
 
 test("software adapters are told by name or by flag", async () => {
@@ -145,9 +147,9 @@ test("software adapters are told by name or by flag", async () => {
 });
 
 test("a GPU that cannot be had, or computes wrongly, gives way to the CPU with the reason", async () => {
-  const refused = await up({ start: (role, device) => { if (device === "gpu") throw new CodedError("device_unavailable", "no device today"); } }, { adapter: GPU });
+  const refused = await up({ start: (role, device) => { if (device === "gpu") throw new CodedError("device_unavailable", "No adapter available for WgpuDevice { kind: 0 }"); } }, { adapter: GPU });
   assert.deepEqual(refused.trainer.log.slice(0, 2), ["start gpu", "start cpu"]);
-  assert.match(refused.of("device").at(-1).why, /no device today/);
+  assert.equal(refused.of("device").at(-1).why, "The GPU could not be used, so training runs on the CPU: the browser gave no device on it that can compute.");
   const wrong = await up({ parity: (device) => (device === "gpu" ? { ok: false, maxRelativeError: 0.2 } : null) }, { adapter: GPU });
   assert.equal(wrong.of("device").at(-1).trainer, "cpu");
   assert.match(wrong.of("device").at(-1).why, /differ/);
@@ -210,9 +212,23 @@ test("a crash while training: said, restarted, data and checkpoint restored, tra
   await until(() => trainer.log.includes("train true"));
   assert.deepEqual(trainer.log, ["start cpu", "load mnist", "importCheckpoint", "train true"]);
   assert.deepEqual(imported, [[1, 2, 3]]);
-  assert.ok(of("notice").some(({ code, message }) => code === "trainer_crashed" && /boom/.test(message)));
+  const said = of("notice").filter(({ code }) => code === "trainer_crashed").map(({ message }) => message);
+  assert.deepEqual(said, ["The training engine stopped: a fault in its own program. It goes on from its last checkpoint, a few seconds back."]);
   assert.equal(of("run").at(-1).run.step, 5);
   assert.equal(of("training").at(-1).running, true);
+});
+
+test("a crash after the run is over promises no going on", async () => {
+  const { session, of, trainer } = await up();
+  await session.train();
+  trainer.onEvent({ type: "checkpoint", bytes: new Uint8Array([1]), epoch: 1, step: 10, datasetId: "mnist" });
+  trainer.onEvent({ type: "training", running: false, reason: "finished" });
+  trainer.log.length = 0;
+  trainer.onCrash(new CodedError("panic", "boom"));
+  await until(() => trainer.log.includes("importCheckpoint"));
+  await turn();
+  assert.ok(!trainer.log.includes("train true"));
+  assert.match(of("notice").find(({ code }) => code === "trainer_crashed").message, /A new one was started; what was learnt is kept\.$/);
 });
 
 test("a crash with no checkpoint begins anew, and one while standing still stays still", async () => {
@@ -233,7 +249,7 @@ test("a second crash on the GPU within a minute goes to the CPU", async () => {
   trainer.onCrash(new CodedError("device_failed", "lost again"));
   await until(() => trainer.log.filter((entry) => entry === "configure").length === 3);
   assert.equal(trainer.device, "cpu");
-  assert.match(of("device").at(-1).why, /lost again/);
+  assert.equal(of("device").at(-1).why, "The GPU failed (the GPU stopped computing), so training goes on on the CPU.");
 });
 
 test("a trainer that never comes back is given up in words", async () => {
@@ -264,6 +280,35 @@ test("a kept run is offered, and continued on its own data", async () => {
   assert.deepEqual(trainer.log, ["load synthetic", "continue", "train true"]);
   assert.equal(of("offerContinue").at(-1).saved, null);
   assert.equal(of("run").at(-1).run.step, 5);
+  assert.deepEqual(of("config").at(-1).change, DEFAULT_CONFIG, "the form shows the settings of the run that came back");
+});
+
+test("a continued run's finished epochs are told after it", async () => {
+  const ends = [1, 2].map((epoch) => ({ type: "epochEnd", epoch, step: 2 * epoch, trainLoss: 1, validationLoss: null, validationAccuracy: null, testLoss: 1, testAccuracy: 0.5, elapsedMs: 1 }));
+  const { session, actions } = await up({
+    kept: () => [{ type: "kept", saved: SAVED, elsewhere: false }],
+    continue: () => [...REPLIES.importCheckpoint(), ...ends],
+  });
+  await session.continueRun();
+  const told = actions.slice(actions.findLastIndex(({ type }) => type === "run")).filter(({ type }) => type === "epochEnd");
+  assert.deepEqual(told, ends);
+});
+
+test("a new learning rate whose answer comes after the end does not revive the run", async () => {
+  /** @type {() => void} */
+  let answer = () => {};
+  const { session, of, trainer } = await up({
+    execute: (_, { type }) => type === "setLearningRate" && new Promise((resolve) => (answer = () => resolve(REPLIES.setLearningRate()))),
+  });
+  await session.train();
+  const setting = session.setLearningRate(0.01);
+  await turn();
+  const runs = of("run").length;
+  trainer.onEvent({ type: "diverged", step: 5, message: "no" });
+  trainer.onEvent({ type: "training", running: false, reason: "diverged" });
+  answer();
+  await setting;
+  assert.equal(of("run").length, runs);
 });
 
 test("a kept run is dropped when asked", async () => {
@@ -279,17 +324,33 @@ test("another tab's run is said and not offered", async () => {
   assert.equal(of("offerContinue").at(-1).saved, null);
 });
 
-test("weights are checked by the trainer before the reader gets them", async () => {
-  let bad = true;
-  const { session, of, reader } = await up({ execute: (role, { type }) => { if (role === "trainer" && type === "importWeights" && bad) throw new CodedError("weights_shape", "fc1.weight has another shape"); } });
-  const before = reader.log.length;
-  const file = new File([new Uint8Array(4)], "w.safetensors");
-  await assert.rejects(session.loadWeights(file), { code: "weights_shape" });
-  assert.equal(reader.log.length, before);
-  assert.match(of("weights").at(-1).status, /not loaded/);
-  bad = false;
-  await session.loadWeights(file);
-  assert.deepEqual(reader.log.slice(before), ["importWeights"]);
+test("a wrong file of weights is told once, ends no run and asks nothing; a good one asks first", async () => {
+  const imported = [];
+  const { session, of, trainer } = await up({
+    execute: (role, { type, bytes }) => {
+      if (type !== "importWeights") return;
+      if (bytes.length === 3) throw new CodedError("weights_shape", "fc1.weight has another shape");
+      imported.push([role, bytes.length]);
+    },
+  });
+  await session.train();
+  imported.length = trainer.log.length = 0;
+  let asked = 0;
+  const agree = (answer) => async () => { asked++; return answer; };
+  const [bad, good] = [3, 4].map((length) => new File([new Uint8Array(length)], "w.safetensors"));
+  const notices = of("notice").length;
+  assert.equal(await session.loadWeights(bad, agree(true)), false);
+  assert.deepEqual(of("weights").at(-1), { type: "weights", status: "w.safetensors was not loaded: fc1.weight has another shape.", refused: true });
+  assert.deepEqual([asked, trainer.log, of("notice").length], [0, [], notices]);
+  assert.deepEqual(imported, [["reader", 8]], "the reader answers with what it had");
+  imported.length = 0;
+  assert.equal(await session.loadWeights(good, agree(false)), false);
+  assert.deepEqual([asked, trainer.log], [1, []]);
+  assert.deepEqual(imported, [["reader", 4], ["reader", 8]]);
+  imported.length = 0;
+  assert.equal(await session.loadWeights(good, agree(true)), true);
+  assert.deepEqual([asked, trainer.log], [2, ["train false", "importWeights"]]);
+  assert.deepEqual(imported.slice(2), [["trainer", 4], ["reader", 4]]);
   assert.match(of("weights").at(-1).status, /1,199,882/);
 });
 

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  MOST_POINTS, PRESETS, configIsNew, createStore, initialState, presetOf, reduce, runIsLive, upToStep, withLosses,
+  MOST_POINTS, PRESETS, configIsNew, createStore, initialState, newLearningRate, presetOf, reduce, runGoesOn, runIsLive, upToStep,
+  withLosses,
 } from "../../www/store.js";
 
 const dataset = {
@@ -76,11 +77,10 @@ test("a preset fills the settings, and a changed setting makes it custom until i
   assert.equal(presetOf(PRESETS.quick), "quick");
 });
 
-test("losses are kept with their steps; the running mean lies between them", () => {
+test("losses are kept with their steps", () => {
   const state = after({ type: "dataset", dataset }, { type: "run", run }, progress(3, [3, 2, 1]), progress(5, [1, 1]));
   assert.deepEqual(state.history.steps, [1, 2, 3, 4, 5]);
   assert.deepEqual(state.history.losses, [3, 2, 1, 1, 1]);
-  assert.deepEqual(state.history.means.map((m) => m.toFixed(3)), ["3.000", "2.500", "2.000", "1.750", "1.600"]);
 });
 
 test("a long history is merged in pairs: bounded, in order, of the same mean", () => {
@@ -136,6 +136,50 @@ test("only the learning rate may differ from the run's settings without a new ru
   assert.equal(configIsNew(reduce(begun, { type: "config", change: { learningRate: 0.01 } })), false);
   assert.equal(configIsNew(reduce(begun, { type: "config", change: { epochs: 7 } })), true);
   assert.equal(configIsNew(initialState()), true);
+});
+
+test("a run leaves the form as the visitor set it, even while the run was set up", () => {
+  const loaded = after({ type: "dataset", dataset }, { type: "config", change: { batchSize: 20, learningRate: 0.01 } });
+  const begun = reduce(loaded, { type: "run", run });
+  assert.deepEqual([begun.config.batchSize, begun.config.learningRate, begun.preset], [20, 0.01, "custom"]);
+  assert.equal(configIsNew(begun), true, "so that Train sets up another run");
+});
+
+test("a new learning rate is for a run that goes on, and for no other", () => {
+  const begun = after({ type: "dataset", dataset }, { type: "run", run });
+  assert.equal(newLearningRate(begun), null);
+  const changed = reduce(begun, { type: "config", change: { learningRate: 0.01 } });
+  assert.equal(newLearningRate(changed), 0.01);
+  assert.equal(newLearningRate(reduce(changed, { type: "run", run: { ...run, config: changed.config } })), null, "it has it now");
+  assert.equal(newLearningRate(reduce(changed, { type: "config", change: { epochs: 7 } })), null, "another run is to be set up");
+  assert.equal(newLearningRate(reduce(initialState(), { type: "config", change: { learningRate: 0.01 } })), null);
+  for (const end of [
+    { type: "finished" }, { type: "diverged", step: 5, message: "no" }, { type: "training", running: false, reason: "stopped" },
+  ]) {
+    const over = reduce(changed, /** @type {any} */ (end));
+    assert.deepEqual([runGoesOn(over), newLearningRate(over)], [false, null], end.type);
+  }
+});
+
+test("a diverged run stays so, whatever is set, until the next one begins", () => {
+  const dead = after({ type: "dataset", dataset }, { type: "run", run }, progress(5, [9]), { type: "diverged", step: 5, message: "no" });
+  const advised = reduce(dead, { type: "config", change: { learningRate: 0.01 } });
+  assert.equal(advised.diverged?.message, "no");
+  assert.equal(runIsLive(advised), false);
+  assert.equal(reduce(advised, { type: "run", run }).diverged, null);
+});
+
+test("a run that comes back brings its epochs with it", () => {
+  const back = after({ type: "dataset", dataset }, { type: "run", run: { ...run, step: 25, epoch: 2 } }, epochEnd(1), epochEnd(2));
+  assert.deepEqual(back.epochs.map(({ epoch }) => epoch), [1, 2]);
+  const again = [{ type: /** @type {const} */ ("run"), run: { ...run, step: 25, epoch: 2 } }, epochEnd(1), epochEnd(2)].reduce(reduce, back);
+  assert.deepEqual(again.epochs, back.epochs);
+});
+
+test("weights that were refused are told as such until the next word of them", () => {
+  const refused = after({ type: "weights", status: "w was not loaded.", refused: true });
+  assert.deepEqual([refused.weightsRefused, refused.weightsTaken], [true, 0]);
+  assert.equal(reduce(refused, { type: "weights", status: "Saved." }).weightsRefused, false);
 });
 
 test("new data drops what was known of the old; a failed load keeps it", () => {

@@ -1,4 +1,4 @@
-// The loss by step, its running mean, and the test accuracy by epoch. uPlot draws; this file says what.
+// The loss of each step, the same smoothed, and the test accuracy by epoch. uPlot draws; this file says what.
 
 import uPlot from "../vendor/uPlot.esm.js";
 import { table } from "./curve.js";
@@ -37,9 +37,9 @@ export function createChartView() {
         },
       ],
       series: [
-        { label: "Step" },
-        { label: "Loss", scale: "loss", stroke: token("--loss-faint"), width: 1, spanGaps: true, points: { show: false }, value: figure(3) },
-        { label: "Running mean", scale: "loss", stroke: token("--accent"), width: 2.5, spanGaps: true, points: { show: false }, value: figure(3) },
+        { label: "Step", value: (_, step) => (step == null ? "–" : String(step)) },
+        { label: "Loss of a batch", scale: "loss", stroke: token("--loss-faint"), width: 1, spanGaps: true, points: { show: false }, value: figure(3) },
+        { label: "Smoothed", scale: "loss", stroke: token("--accent"), width: 2.5, spanGaps: true, points: { show: false }, value: figure(3) },
         {
           label: "Test accuracy", scale: "accuracy", stroke: token("--warm"), width: 2, dash: [5, 4], spanGaps: true,
           points: { show: true, size: 9, fill: token("--warm") }, value: figure(2, " %"),
@@ -54,8 +54,10 @@ export function createChartView() {
   onTheme(() => chart.redraw(false, true));
 
   const draw = whenChanged((/** @type {State["history"]} */ history, /** @type {State["epochs"]} */ epochs) => {
-    empty.hidden = history.steps.length > 1;
-    box.classList.toggle("blank", history.steps.length <= 1);
+    // After a reload the epochs come back, and the losses before them do not.
+    const blank = history.steps.length <= 1 && epochs.length === 0;
+    empty.hidden = !blank;
+    box.classList.toggle("blank", blank);
     chart.setData(table(history, epochs));
   });
 

@@ -1,6 +1,6 @@
 // What computes, and why: the chip in the header, and a line above the training's buttons.
 
-import { byId, say } from "./dom.js";
+import { byId, h, say, whenChanged } from "./dom.js";
 import { deviceStory } from "./format.js";
 
 /** @typedef {import("../store.js").State} State */
@@ -18,6 +18,12 @@ export function createDeviceView() {
     if (event.key === "Escape") box.open = false;
   });
 
+  const tell = whenChanged((/** @type {string} */ story, /** @type {boolean} */ up) => {
+    why.replaceChildren(...marked(story));
+    line.replaceChildren(...(up ? marked(story) : []));
+    box.title = story;
+  });
+
   /** @param {State} state */
   return (state) => {
     const { device } = state;
@@ -26,9 +32,9 @@ export function createDeviceView() {
     const named = device?.adapter ? ` · ${device.adapter}` : "";
     // On the CPU an adapter's name would mislead; the reason beside it says what was found.
     say(chip, trainer === "gpu" ? `GPU${named}` : trainer === "cpu" ? "CPU" : "starting…");
-    const story = deviceStory(state);
-    say(why, story);
-    say(line, trainer === null ? "" : story);
-    box.title = story;
+    tell(deviceStory(state), trainer !== null);
   };
 }
+
+/** A text with what belongs into the page's address marked as such, and kept in one piece. @param {string} text */
+const marked = (text) => text.split(/(\?device=\w+)/).map((part, i) => (i % 2 ? h("code", {}, part) : part));

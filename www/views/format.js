@@ -47,6 +47,13 @@ export function moment(when) {
 }
 
 /**
+ * Why a setting cannot be used.
+ * @param {{name: string, min: string, max: string, whole: boolean}} field
+ */
+export const refusal = ({ name, min, max, whole }) =>
+  `${name} must be a ${whole ? "whole " : ""}number from ${min} to ${max}. What was set before stays until it is.`;
+
+/**
  * What computes, and why.
  * @param {State} state
  */
@@ -133,7 +140,7 @@ export function trainingDetail(state) {
     `Epoch ${progress.epoch} of ${progress.epochs}`,
     `step ${count(Math.max(0, inEpoch))} of ${count(progress.stepsPerEpoch)}`,
   ];
-  if (progress.runningLoss !== null && Number.isFinite(progress.runningLoss)) parts.push(`loss ${loss(progress.runningLoss)}`);
+  if (progress.runningLoss !== null && Number.isFinite(progress.runningLoss)) parts.push(`running loss ${loss(progress.runningLoss)}`);
   if (progress.imagesPerSecond) parts.push(`${count(progress.imagesPerSecond)} images/s`);
   if (state.training && progress.remainingMs !== null) parts.push(`${about(progress.remainingMs)} left`);
   return parts.join(", ");

@@ -1,4 +1,5 @@
-// What the visitor should know: errors and notices, each to be dismissed.
+// What the visitor should know: errors and notices, each to be dismissed. They lie at the lower edge of the window,
+// never over the drawing pad: where it reaches down to them, they go to the upper edge.
 
 import { byId, h, whenChanged } from "./dom.js";
 
@@ -7,6 +8,19 @@ import { byId, h, whenChanged } from "./dom.js";
 /** @param {{onDismiss: (key: number) => void}} callbacks */
 export function createNoticeView({ onDismiss }) {
   const box = byId("notice", HTMLElement);
+  const pad = byId("pad-frame", HTMLElement);
+
+  function place() {
+    if (!box.childElementCount) return;
+    box.classList.remove("up");
+    const [own, drawing] = [box, pad].map((element) => element.getBoundingClientRect());
+    const apart = own.left >= drawing.right || own.right <= drawing.left || own.top >= drawing.bottom || own.bottom <= drawing.top;
+    box.classList.toggle("up", !apart);
+  }
+  addEventListener("scroll", place, { passive: true });
+  new ResizeObserver(place).observe(box);
+  new ResizeObserver(place).observe(document.documentElement);
+
   const show = whenChanged((/** @type {State["notices"]} */ notices) => {
     const shown = new Map([...box.children].map((child) => [child instanceof HTMLElement ? child.dataset.key : "", child]));
     box.replaceChildren(
@@ -23,6 +37,7 @@ export function createNoticeView({ onDismiss }) {
         );
       }),
     );
+    place();
   });
 
   /** @param {State} state */

@@ -38,7 +38,7 @@ export function createTestView({ onTest, onCell, onInspect }) {
       h(
         "thead",
         {},
-        h("tr", {}, h("th", { scope: "col", class: "corner" }, "truth ↓ answer →"), ...names.map((n) => h("th", { scope: "col" }, n))),
+        h("tr", {}, h("th", { scope: "col", class: "corner" }, h("span", {}, "truth ↓ answer →")), ...names.map((n) => h("th", { scope: "col" }, n))),
       ),
       h(
         "tbody",

@@ -2,7 +2,7 @@
 
 import { configIsNew, runIsLive, stepsDone } from "../store.js";
 import { button, byId, h, say, whenChanged } from "./dom.js";
-import { about, clock, count, loss, percent, trainingDetail, trainingStatus, warmingUp } from "./format.js";
+import { about, clock, count, loss, percent, refusal, trainingDetail, trainingStatus, warmingUp } from "./format.js";
 
 /** @typedef {import("../store.js").State} State */
 /** @typedef {import("../store.js").Config} Config */
@@ -19,6 +19,15 @@ export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, 
   const optimizer = byId("optimizer", HTMLSelectElement);
   /** Each number field: what it sets, and how it is written. @type {Record<string, {field: HTMLInputElement, key: keyof Config, scale: number}>} */
   const numbers = {};
+  const wrong = byId("settings-wrong", HTMLElement);
+  /** Fields whose values cannot be used, in the order in which they went wrong. @type {Set<HTMLInputElement>} */
+  const refused = new Set();
+  /** Nothing is trained while the form says what would not be used. @param {HTMLInputElement} field @param {boolean} fits */
+  const judge = (field, fits) => {
+    if (fits) refused.delete(field);
+    else refused.add(field);
+    if (last) render(last);
+  };
   for (const [id, key, scale] of /** @type {[string, keyof Config, number][]} */ ([
     ["learning-rate", "learningRate", 1],
     ["momentum", "momentum", 1],
@@ -30,8 +39,12 @@ export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, 
     const field = byId(id, HTMLInputElement);
     numbers[id] = { field, key, scale };
     field.addEventListener("change", () => {
-      if (!field.reportValidity() || Number.isNaN(field.valueAsNumber)) return;
-      onConfig({ [key]: field.valueAsNumber / scale });
+      const fits = field.validity.valid && !Number.isNaN(field.valueAsNumber);
+      judge(field, fits);
+      if (fits) onConfig({ [key]: field.valueAsNumber / scale });
+    });
+    field.addEventListener("input", () => {
+      if (refused.has(field) && field.validity.valid) judge(field, true);
     });
   }
   preset.addEventListener("change", () =>
@@ -63,6 +76,7 @@ export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, 
       const text = String(Number((Number(config[key]) * scale).toPrecision(12)));
       if (field.value !== text) field.value = text;
     }
+    refused.clear();
     numbers.momentum.field.disabled = config.optimizer !== "sgd";
   }
   /** @type {State | null} */
@@ -93,11 +107,15 @@ export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, 
   function render(state) {
     last = state;
     form(state.config, state.preset);
+    for (const { field } of Object.values(numbers)) field.setAttribute("aria-invalid", String(refused.has(field)));
+    const [first] = refused;
+    wrong.hidden = !first;
+    say(wrong, first ? refusal({ name: first.labels?.[0]?.innerText ?? "", min: first.min, max: first.max, whole: first.step === "1" }) : "");
     const { progress, run, training, device } = state;
     const able = device?.trainer != null && state.dataset !== null;
     const done = stepsDone(state);
     const goesOn = runIsLive(state) && !configIsNew(state);
-    start.disabled = !able || training;
+    start.disabled = !able || training || refused.size > 0;
     pause.disabled = !training;
     stop.disabled = !training && !runIsLive(state);
     reset.disabled = !able || training || done === 0;
@@ -119,5 +137,11 @@ export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, 
     epochs(state.epochs);
   }
 
-  return Object.assign(render, { /** Takes back what the visitor typed. */ restore: () => last && fill(last) });
+  /** Takes back what the visitor typed. */
+  function restore() {
+    if (!last) return;
+    fill(last);
+    render(last);
+  }
+  return Object.assign(render, { restore });
 }

@@ -1,6 +1,6 @@
 // Step 6: save and load; and the offer, after a reload, to go on with the last run.
 
-import { button, byId, say } from "./dom.js";
+import { button, byId, say, whenChanged } from "./dom.js";
 import { count, moment } from "./format.js";
 
 /** @typedef {import("../store.js").State} State */
@@ -21,10 +21,17 @@ export function createWeightsView({ onSave, onLoad, onContinue, onDiscard }) {
   button("continue-run").addEventListener("click", onContinue);
   button("continue-discard").addEventListener("click", onDiscard);
 
+  const tell = whenChanged((/** @type {string} */ text, /** @type {boolean} */ refused) => {
+    say(status, text);
+    status.classList.toggle("bad", refused);
+    // A file may have been dropped anywhere on the page.
+    if (refused) status.scrollIntoView({ block: "nearest" });
+  });
+
   /** @param {State} state */
-  return ({ ready, weights, saved }) => {
+  return ({ ready, weights, weightsRefused, saved }) => {
     save.disabled = !ready;
-    say(status, weights);
+    tell(weights, weightsRefused);
     offer.hidden = saved === null;
     if (saved) {
       const { title, step, totalSteps, savedAt, finished } = saved;

@@ -135,6 +135,16 @@ fn corrupt_bytes_are_an_error_and_never_a_panic() {
 }
 
 #[test]
+fn what_is_wrong_with_a_file_is_said_in_plain_words() {
+    let bytes = write(&halves(), &notes(), DType::F32).unwrap();
+    let said = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
+    assert_eq!(said(b""), "this is no valid safetensors file: it is empty, or nearly so");
+    assert!(said(b"<!doctype html><title>Not found</title>").contains("a web page"));
+    assert!(said(&bytes[..20]).contains("ends too early"));
+    assert!(said(&bytes[..bytes.len() - 1]).contains("cut off"));
+}
+
+#[test]
 fn check_takes_the_right_tensors_in_any_order() {
     assert_eq!(check(&weights(), &expected()), Ok(()));
 }
