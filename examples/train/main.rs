@@ -1,11 +1,12 @@
 //! Trains the lecture's net natively and writes its weights: those in `www/models` are made so.
 //!
 //! ```text
-//! cargo run --release --example train -- --data DIR --out www/models/lecture.safetensors
+//! cargo run --example train -- --data DIR --out www/models/lecture.safetensors
 //! ```
 //!
 //! `DIR` holds the dataset's four `.gz` files. Prints each epoch's results, and at the end the
-//! confusion matrix. `--synthetic N` trains on N synthetic digits instead and tests on the real ones.
+//! confusion matrix. `--test FILE` tests the weights in a file instead, and `--predictions FILE` keeps what
+//! they say to a hundred test images, for `tests/golden/check_load.py`. `--synthetic N` trains on N synthetic digits instead and tests on the real ones.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

@@ -1,5 +1,6 @@
 //! All of it, behind a `main` that a browser has no use for.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::io::Read as _;
@@ -7,17 +8,19 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use futures_lite::future::block_on;
-use glassbox::data::{self, Dataset, catalog, synthetic};
+use glassbox::data::{self, CLASSES, Dataset, IMAGE_PIXELS, catalog, synthetic};
 use glassbox::device::DeviceKind;
 use glassbox::lab::weights;
 use glassbox::model::lecture;
-use glassbox::store::safetensors;
+use glassbox::store::safetensors::{self, DType, NamedTensor};
 use glassbox::train::{EvaluateOn, OptimizerKind, Phase, Run, TrainConfig, TrainEvent};
 
 struct Arguments {
     data: PathBuf,
     dataset: String,
     out: Option<PathBuf>,
+    test: Option<PathBuf>,
+    predictions: Option<PathBuf>,
     synthetic: Option<usize>,
     augment: bool,
     rates: Vec<f64>,
@@ -29,6 +32,8 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         data: PathBuf::new(),
         dataset: "mnist".to_owned(),
         out: None,
+        test: None,
+        predictions: None,
         synthetic: None,
         augment: false,
         rates: Vec::new(),
@@ -45,6 +50,8 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--data" => parsed.data = value.into(),
             "--dataset" => parsed.dataset = value,
             "--out" => parsed.out = Some(value.into()),
+            "--test" => parsed.test = Some(value.into()),
+            "--predictions" => parsed.predictions = Some(value.into()),
             "--synthetic" => parsed.synthetic = Some(value.parse()?),
             "--epochs" => parsed.config.epochs = value.parse()?,
             "--batch" => parsed.config.batch_size = value.parse()?,
@@ -103,7 +110,14 @@ pub fn main() -> Result<(), Box<dyn Error>> {
         dataset = Dataset { test: dataset.test, ..drawn };
     }
     println!("{} training and {} test images of {}", dataset.train.len(), dataset.test.len(), dataset.title);
-    block_on(train(&arguments, &dataset))
+    let file = if let Some(file) = &arguments.test {
+        file
+    } else {
+        block_on(train(&arguments, &dataset))?;
+        let Some(file) = &arguments.out else { return Ok(()) };
+        file
+    };
+    block_on(test(file, &dataset, arguments.predictions.as_deref()))
 }
 
 async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn Error>> {
@@ -131,7 +145,6 @@ async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn E
         let normalisation = (dataset.mean, dataset.std);
         let bytes = weights::write(run.trainer().net(), normalisation, Some(&dataset.id), true).await?;
         fs::write(out, bytes)?;
-        test(out, dataset).await?;
     }
     Ok(())
 }
@@ -156,8 +169,9 @@ fn tell(event: TrainEvent) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Tests the weights as they are in the file, rounded to f16.
-async fn test(file: &Path, dataset: &Dataset) -> Result<(), Box<dyn Error>> {
+/// Tests the weights as they are in the file, rounded to f16. `predictions` becomes a file of the first
+/// hundred test images and their probabilities, for `tests/golden/check_load.py`.
+async fn test(file: &Path, dataset: &Dataset, predictions: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let device = DeviceKind::Cpu.open().await?;
     let (tensors, _) = safetensors::read(&fs::read(file)?)?;
     let mut run = Run::from_tensors(&lecture(), &tensors, TrainConfig::default(), Some(dataset), &device)?;
@@ -169,6 +183,18 @@ async fn test(file: &Path, dataset: &Dataset) -> Result<(), Box<dyn Error>> {
     println!("{}: test loss {:.4}, test accuracy {:.2} %", file.display(), report.loss, report.accuracy * 100.0);
     for row in report.confusion.counts.chunks(report.confusion.classes) {
         println!("{}", row.iter().map(|count| format!("{count:5}")).collect::<String>());
+    }
+    if let Some(predictions) = predictions {
+        let count = report.count.min(100);
+        let tensor = |name: &str, width: usize, values: &[f32]| NamedTensor {
+            name: name.to_owned(),
+            shape: vec![count, width],
+            values: values[..count * width].to_vec(),
+        };
+        let images = dataset.normalise(&dataset.test.images[..count * IMAGE_PIXELS]);
+        let tensors =
+            [tensor("images", IMAGE_PIXELS, &images), tensor("probabilities", CLASSES, &report.probabilities)];
+        fs::write(predictions, safetensors::write(&tensors, &BTreeMap::new(), DType::F32)?)?;
     }
     Ok(())
 }
