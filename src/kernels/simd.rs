@@ -125,6 +125,7 @@ mod tests {
         assert_eq!((lanes(even), lanes(odd)), ([1.0, 3.0, 10.0, 30.0], [-2.0, -4.0, 20.0, 40.0]));
         let (low, high) = V::zip(v(A), v(B));
         assert_eq!((lanes(low), lanes(high)), ([1.0, 10.0, -2.0, 20.0], [3.0, 30.0, -4.0, 40.0]));
+        assert_eq!(lanes(V::shift(v(A), v(B))), [-4.0, 10.0, 20.0, 30.0]);
         assert_eq!(lanes(V::sums([v(A), v(B), V::splat(1.0), V::zero()])), [-2.0, 100.0, 4.0, 0.0]);
     }
 

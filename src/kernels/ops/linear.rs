@@ -10,6 +10,9 @@ use burn::tensor::Tensor;
 use super::{Kernel, Values, apply, is_ours, tensor};
 use crate::kernels::linear::{self as kernel, Linear};
 
+/// Rows that fill a register tile. With fewer, Burn is faster.
+const ROWS_MIN: usize = 4;
+
 /// `x w + b`; or `None` when Burn must do it.
 ///
 /// # Shapes
@@ -20,7 +23,7 @@ use crate::kernels::linear::{self as kernel, Linear};
 pub fn linear(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>) -> Option<Tensor<2>> {
     let ([n, inputs], [w_inputs, outputs], [biases]) = (x.dims(), w.dims(), b.dims());
     let fits = w_inputs == inputs && biases == outputs && is_ours(x) && is_ours(w) && is_ours(b);
-    (fits && Linear { n, inputs, outputs }.supported()).then(|| apply(Affine, x, w, b))?
+    (fits && n >= ROWS_MIN && Linear { n, inputs, outputs }.supported()).then(|| apply(Affine, x, w, b))?
 }
 
 fn shape_of(x: &FlexTensor, w: &FlexTensor) -> Linear {

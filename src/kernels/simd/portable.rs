@@ -69,6 +69,12 @@ impl V {
         (Self([a[0], b[0], a[1], b[1]]), Self([a[2], b[2], a[3], b[3]]))
     }
 
+    /// `a3 b0 b1 b2`.
+    #[inline(always)]
+    pub fn shift(Self(a): Self, Self(b): Self) -> Self {
+        Self([a[3], b[0], b[1], b[2]])
+    }
+
     /// `self` where `a > b`, else `other`.
     #[inline(always)]
     pub fn where_gt(self, a: Self, b: Self, other: Self) -> Self {

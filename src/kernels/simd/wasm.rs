@@ -74,6 +74,12 @@ impl V {
         (Self(i32x4_shuffle::<0, 4, 1, 5>(a.0, b.0)), Self(i32x4_shuffle::<2, 6, 3, 7>(a.0, b.0)))
     }
 
+    /// `a3 b0 b1 b2`.
+    #[inline(always)]
+    pub fn shift(a: Self, b: Self) -> Self {
+        Self(i32x4_shuffle::<3, 4, 5, 6>(a.0, b.0))
+    }
+
     /// `self` where `a > b`, else `other`.
     #[inline(always)]
     pub fn where_gt(self, a: Self, b: Self, other: Self) -> Self {

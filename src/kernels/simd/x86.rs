@@ -84,6 +84,13 @@ impl V {
         (Self(sse!(_mm_unpacklo_ps(a.0, b.0))), Self(sse!(_mm_unpackhi_ps(a.0, b.0))))
     }
 
+    /// `a3 b0 b1 b2`.
+    #[inline(always)]
+    pub fn shift(a: Self, b: Self) -> Self {
+        let ends = sse!(_mm_shuffle_ps::<0b00_00_11_11>(a.0, b.0)); // a3 a3 b0 b0
+        Self(sse!(_mm_shuffle_ps::<0b10_01_10_00>(ends, b.0)))
+    }
+
     /// `self` where `a > b`, else `other`.
     #[inline(always)]
     pub fn where_gt(self, a: Self, b: Self, other: Self) -> Self {

@@ -110,7 +110,7 @@ pub fn kernel_gradient(m: [f32; 16]) -> [f32; 9] {
     std::array::from_fn(|tap| rows[tap / 3][tap % 3])
 }
 
-/// `B m Bᵀ` of one image's tiles, added up where they overlap, into `[ci, h, w]`.
+/// Adds `B m Bᵀ` of one image's tiles, which overlap, to `dx`, `[ci, h, w]`.
 pub fn input_gradients(s: &Conv, places: &Places, dx: &mut [f32]) {
     /// `B` on four vectors.
     #[inline(always)]
@@ -118,34 +118,26 @@ pub fn input_gradients(s: &Conv, places: &Places, dx: &mut [f32]) {
         [a, b - c + d, b + c - a, V::zero() - d]
     }
     let columns = s.ow() / 2;
-    // The four rows that a row of tiles adds to, each as its even and its odd columns; with room for
-    // a vector that is shifted by one.
-    let mut lines: [_; 4] = std::array::from_fn(|_| [vec![0.0; columns + 4], vec![0.0; columns + 4]]);
     for (c, dx) in dx.chunks_exact_mut(s.h * s.w).enumerate() {
-        lines.iter_mut().flatten().for_each(|line| line.fill(0.0));
         for ty in 0..s.oh() / 2 {
+            // The last two columns of a tile are the first two of the next.
+            let mut before = [[V::zero(); 2]; 4];
             for tx in (0..columns).step_by(4) {
                 let m = places.get(c, ty * columns + tx);
-                let rows = four(|y| b(four(|x| m[y * 4 + x])));
-                for (place, value) in by_columns(rows, b).into_iter().enumerate() {
-                    let (y, x) = (place / 4, place % 4);
-                    let line = &mut lines[y][x % 2][tx + x / 2..][..4];
-                    (V::load(line, 0) + value).store(line, 0);
+                let m = by_columns(four(|y| b(four(|x| m[y * 4 + x]))), b);
+                for (y, [third, fourth]) in before.iter_mut().enumerate() {
+                    let even = m[y * 4] + V::shift(*third, m[y * 4 + 2]);
+                    let odd = m[y * 4 + 1] + V::shift(*fourth, m[y * 4 + 3]);
+                    let line = &mut dx[(2 * ty + y) * s.w + 2 * tx..][..8];
+                    let ([left, right], (more_left, more_right)) = (V::load_two(line, 0), V::zip(even, odd));
+                    V::store_two([left + more_left, right + more_right], line, 0);
+                    [*third, *fourth] = [m[y * 4 + 2], m[y * 4 + 3]];
                 }
             }
-            // Two rows are finished; after the last tiles, all four.
-            let finished = if ty + 1 == s.oh() / 2 { 4 } else { 2 };
-            for ([even, odd], dx) in lines.iter_mut().zip(dx[2 * ty * s.w..].chunks_exact_mut(s.w)).take(finished) {
-                for at in (0..columns).step_by(4) {
-                    let (left, right) = V::zip(V::load(even, at), V::load(odd, at));
-                    V::store_two([left, right], dx, 2 * at);
-                }
-                dx[2 * columns] = even[columns];
-                dx[2 * columns + 1] = odd[columns];
-                even.fill(0.0);
-                odd.fill(0.0);
+            for (y, ends) in before.into_iter().enumerate() {
+                let line = &mut dx[(2 * ty + y) * s.w + 2 * columns..][..2];
+                line.iter_mut().zip(ends).for_each(|(dx, end)| *dx += end.lanes()[3]);
             }
-            lines.rotate_left(2);
         }
     }
 }
