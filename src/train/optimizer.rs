@@ -3,7 +3,7 @@
 //! Burn's `ModuleOptimizer` keys its state by random parameter ids and reads it back with blocking
 //! calls, which panic in a browser (Burn 0.22.1). So the bare optimizers are called here, parameter
 //! by parameter, on the flattened tensors; the state is then a plain list of vectors. On the CPU the
-//! same arithmetic is done in one pass ([`cpu`]): Burn's takes a dozen over Adam's moments.
+//! same arithmetic is done in one pass (`cpu.rs`): Burn's takes a dozen over Adam's moments.
 
 mod cpu;
 
