@@ -18,7 +18,7 @@ mod direct;
 mod in_place;
 mod linear;
 #[cfg(test)]
-mod naive;
+pub mod naive;
 mod ops;
 mod simd;
 mod tile;
