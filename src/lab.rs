@@ -15,6 +15,7 @@ use web_time::Instant;
 
 pub use command::Command;
 pub use event::Event;
+use weights::Notes;
 
 use crate::data::{Dataset, IMAGE_PIXELS, SplitName, catalog, normalise, synthetic};
 use crate::device::{self, DeviceKind};
@@ -34,8 +35,8 @@ pub struct Lab {
     parity: Option<Parity>,
     dataset: Option<Dataset>,
     run: Option<Run>,
-    /// What the weights at hand expect: mean and standard deviation, full ink is 1.
-    normalisation: (f32, f32),
+    /// What the weights at hand learned from, and expect.
+    notes: Notes,
     held: Option<Batch>,
 }
 
@@ -51,8 +52,8 @@ impl Lab {
             DeviceKind::Gpu => Some(parity(&device).await?),
         };
         let mnist = &catalog::CATALOG[0];
-        let normalisation = (mnist.mean, mnist.std);
-        Ok(Self { kind, device, parity, dataset: None, run: None, normalisation, held: None })
+        let notes = Notes { mean: mnist.mean, std: mnist.std, dataset_id: None };
+        Ok(Self { kind, device, parity, dataset: None, run: None, notes, held: None })
     }
 
     /// Carries out a command.
@@ -76,7 +77,7 @@ impl Lab {
                 let spec = presets::lecture();
                 self.run = Some(Run::new(&spec, config, self.dataset.as_ref(), &self.device)?);
                 if let Some(dataset) = &self.dataset {
-                    self.normalisation = (dataset.mean, dataset.std);
+                    self.notes = Notes::of(dataset);
                 }
                 self.run_event()?
             }
@@ -85,7 +86,7 @@ impl Lab {
                 let run = self.run.as_mut().ok_or(Error::NoRun)?;
                 if run.phase() != Phase::Evaluate {
                     // From here on the weights are those of this data, wherever they began.
-                    self.normalisation = (dataset.mean, dataset.std);
+                    self.notes = Notes::of(dataset);
                 }
                 let events = run.advance(dataset, budget_ms).await?;
                 return Ok(events.into_iter().map(Event::Train).collect());
@@ -125,12 +126,12 @@ impl Lab {
             }
             Command::ImportCheckpoint { bytes } => {
                 let dataset = self.dataset()?;
-                let normalisation = (dataset.mean, dataset.std);
+                let notes = Notes::of(dataset);
                 let run = checkpoint::read(&bytes, dataset, &self.device)?;
                 let ends =
                     run.history().iter().cloned().map(TrainEvent::EpochEnd).map(Event::Train).collect::<Vec<_>>();
                 self.run = Some(run);
-                self.normalisation = normalisation;
+                self.notes = notes;
                 return Ok([vec![self.run_event()?], ends].concat());
             }
             Command::HoldBatch { images, labels } => {
@@ -213,8 +214,7 @@ impl Lab {
             });
         };
         let net = self.run()?.trainer().net();
-        let (mean, std) = self.normalisation;
-        let input = normalise(&image, mean, std);
+        let input = normalise(&image, self.notes.mean, self.notes.std);
         let (logits, target, values) = if saliency {
             let Attribution { logits, target, values } = Gradient.attribute(net, &input, target, &self.device).await?;
             (logits, Some(target), Some(values))
@@ -260,8 +260,7 @@ impl Lab {
     }
 
     async fn export_weights(&self, half: bool) -> Result<Event> {
-        let dataset_id = self.dataset.as_ref().map(|dataset| &dataset.id[..]);
-        let bytes = weights::write(self.run()?.trainer().net(), self.normalisation, dataset_id, half).await?;
+        let bytes = weights::write(self.run()?.trainer().net(), &self.notes, half).await?;
         Ok(Event::Weights { bytes: ByteBuf::from(bytes) })
     }
 
@@ -269,7 +268,8 @@ impl Lab {
         let (tensors, metadata) = safetensors::read(bytes)?;
         let config = self.run.as_ref().map_or_else(TrainConfig::default, |run| run.trainer().config().clone());
         let run = Run::from_tensors(&presets::lecture(), &tensors, config, self.dataset.as_ref(), &self.device)?;
-        self.normalisation = weights::normalisation_of(&metadata).unwrap_or(self.normalisation);
+        let unknown = Notes { dataset_id: None, ..self.notes.clone() };
+        self.notes = Notes::read(&metadata).unwrap_or(unknown);
         self.run = Some(run);
         let parameters = tensors.iter().map(|tensor| tensor.values.len()).sum();
         Ok(vec![Event::WeightsLoaded { parameters, metadata }, self.run_event()?])

@@ -10,7 +10,7 @@ use flate2::read::GzDecoder;
 use futures_lite::future::block_on;
 use glassbox::data::{self, CLASSES, Dataset, IMAGE_PIXELS, catalog, synthetic};
 use glassbox::device::DeviceKind;
-use glassbox::lab::weights;
+use glassbox::lab::weights::{self, Notes};
 use glassbox::model::lecture;
 use glassbox::store::safetensors::{self, DType, NamedTensor};
 use glassbox::train::{EvaluateOn, OptimizerKind, Phase, Run, TrainConfig, TrainEvent};
@@ -142,8 +142,7 @@ async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn E
         }
     }
     if let Some(out) = &arguments.out {
-        let normalisation = (dataset.mean, dataset.std);
-        let bytes = weights::write(run.trainer().net(), normalisation, Some(&dataset.id), true).await?;
+        let bytes = weights::write(run.trainer().net(), &Notes::of(dataset), true).await?;
         fs::write(out, bytes)?;
     }
     Ok(())

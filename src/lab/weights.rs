@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::model::Net;
 use crate::store::safetensors::{self, DType};
@@ -11,28 +12,48 @@ const MEAN_KEY: &str = "glassbox.mean";
 const STD_KEY: &str = "glassbox.std";
 const DATASET_KEY: &str = "glassbox.dataset";
 
-/// The file. `normalisation` is mean and standard deviation, full ink is 1.
+/// What a file says of its weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notes {
+    /// Mean that images are normalised with, full ink is 1.
+    pub mean: f32,
+    /// Standard deviation that images are normalised with, full ink is 1; above 0.
+    pub std: f32,
+    /// The dataset that they learned from, where it is known.
+    pub dataset_id: Option<String>,
+}
+
+impl Notes {
+    /// Those of weights that learn from `dataset`.
+    #[must_use]
+    pub fn of(dataset: &Dataset) -> Self {
+        Self { mean: dataset.mean, std: dataset.std, dataset_id: Some(dataset.id.clone()) }
+    }
+
+    /// Those of a file's metadata; `None` where it says nothing of use.
+    #[must_use]
+    pub fn read(metadata: &BTreeMap<String, String>) -> Option<Self> {
+        let number = |key| metadata.get(key)?.parse::<f32>().ok().filter(|value| value.is_finite());
+        let (mean, std) = (number(MEAN_KEY)?, number(STD_KEY).filter(|&std| std > 0.0)?);
+        Some(Self { mean, std, dataset_id: metadata.get(DATASET_KEY).cloned() })
+    }
+}
+
+/// The file.
 ///
 /// # Errors
 /// [`crate::Error::DeviceFailed`], and those of [`safetensors::write`].
-pub async fn write(net: &Net, (mean, std): (f32, f32), dataset_id: Option<&str>, half: bool) -> Result<Vec<u8>> {
-    let mut notes = BTreeMap::from([
+pub async fn write(net: &Net, notes: &Notes, half: bool) -> Result<Vec<u8>> {
+    let mut metadata = BTreeMap::from([
         // What the readers of other libraries look for.
         ("format".to_owned(), "pt".to_owned()),
-        (MEAN_KEY.to_owned(), mean.to_string()),
-        (STD_KEY.to_owned(), std.to_string()),
+        (MEAN_KEY.to_owned(), notes.mean.to_string()),
+        (STD_KEY.to_owned(), notes.std.to_string()),
     ]);
-    if let Some(id) = dataset_id {
-        notes.insert(DATASET_KEY.to_owned(), id.to_owned());
+    if let Some(id) = &notes.dataset_id {
+        metadata.insert(DATASET_KEY.to_owned(), id.clone());
     }
-    safetensors::write(&net.tensors().await?, &notes, if half { DType::F16 } else { DType::F32 })
-}
-
-/// Mean and standard deviation from a file's notes; `None` where it says nothing of use.
-#[must_use]
-pub fn normalisation_of(notes: &BTreeMap<String, String>) -> Option<(f32, f32)> {
-    let number = |key| notes.get(key)?.parse::<f32>().ok().filter(|value| value.is_finite());
-    Some((number(MEAN_KEY)?, number(STD_KEY).filter(|&std| std > 0.0)?))
+    safetensors::write(&net.tensors().await?, &metadata, if half { DType::F16 } else { DType::F32 })
 }
 
 #[cfg(test)]
@@ -40,15 +61,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn normalisation_is_read_from_the_notes_or_not_at_all() {
-        let of = |mean: &str, std: &str| {
-            let pairs = [(MEAN_KEY, mean), (STD_KEY, std)];
-            normalisation_of(&pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into())
+    fn notes_are_read_from_the_metadata_or_not_at_all() {
+        let of = |pairs: &[(&str, &str)]| {
+            let metadata = pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+            Notes::read(&metadata)
         };
-        assert_eq!(of("0.25", "0.5"), Some((0.25, 0.5)));
-        assert_eq!(of("0.25", "0"), None);
-        assert_eq!(of("NaN", "1"), None);
-        assert_eq!(of("a", "1"), None);
-        assert_eq!(normalisation_of(&BTreeMap::new()), None);
+        let notes = Notes { mean: 0.25, std: 0.5, dataset_id: None };
+        assert_eq!(of(&[(MEAN_KEY, "0.25"), (STD_KEY, "0.5")]), Some(notes.clone()));
+        let named = Notes { dataset_id: Some("mnist".to_owned()), ..notes };
+        assert_eq!(of(&[(MEAN_KEY, "0.25"), (STD_KEY, "0.5"), (DATASET_KEY, "mnist")]), Some(named));
+        assert_eq!(of(&[(MEAN_KEY, "0.25"), (STD_KEY, "0")]), None);
+        assert_eq!(of(&[(MEAN_KEY, "NaN"), (STD_KEY, "1")]), None);
+        assert_eq!(of(&[(MEAN_KEY, "a"), (STD_KEY, "1")]), None);
+        assert_eq!(of(&[]), None);
     }
 }

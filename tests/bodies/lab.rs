@@ -152,6 +152,9 @@ pub async fn weights_travel(kind: DeviceKind) {
     let want = logits(ask(&mut first, look.clone()).await);
     assert_eq!(logits(ask(&mut second, look.clone()).await), want);
 
+    // And out of there the same file, to the byte.
+    assert_eq!(ask(&mut second, export).await, Event::Weights { bytes: bytes.clone() });
+
     let (mut tensors, notes) = safetensors::read(&bytes).unwrap();
     let import = |bytes: Vec<u8>| json!({"type": "importWeights", "bytes": bytes});
     let file = |tensors: &[safetensors::NamedTensor]| safetensors::write(tensors, &notes, DType::F32).unwrap();
