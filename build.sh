@@ -217,7 +217,7 @@ bundle_state() {
 # Both bundles are the same file to cargo, which compiles the crate anew when the features change:
 # what is up to date is therefore known by a stamp, and cargo is not asked.
 build_bundle() {
-  local name=$1 flavour=$2 out=$3 stamp features="" profile=dev built=debug bindgen=""
+  local name=$1 flavour=$2 out=$3 stamp features="--no-default-features" profile=dev built=debug bindgen=""
   stamp="$flavour $(bundle_state)"
   if [ "$(cat "$out/.stamp" 2>/dev/null)" = "$stamp" ]; then
     say "bundle $name: up to date"
@@ -235,21 +235,20 @@ build_bundle() {
   rm -rf "$out"
   # shellcheck disable=SC2086
   wasm-bindgen --target web $bindgen --out-name glassbox --out-dir "$out" "$target_dir/$wasm/$built/glassbox.wasm"
-  case $flavour in dist) optimise "$name" "$out/glassbox_bg.wasm" ;; esac
+  case $flavour in dist) optimise "$out/glassbox_bg.wasm" ;; esac
   printf '%s' "$stamp" >"$out/.stamp"
 }
 
-# optimise cpu|gpu FILE: for speed where the CPU computes, for size where it only directs the GPU.
-# The features are named: --all-features would let wasm-opt emit what browsers do not have.
+# optimise FILE: a little, since LLVM did the rest: higher levels make a file that is smaller as it is
+# and larger compressed (docs/performance.md). The features are named: --all-features would let
+# wasm-opt emit what browsers do not have.
 optimise() {
-  local level=-O3
-  case $1 in gpu) level=-Os ;; esac
-  say "bundle $1: wasm-opt $level (takes minutes)"
-  node_modules/.bin/wasm-opt "$2" -o "$2.opt" $level \
+  say "wasm-opt: $1"
+  node_modules/.bin/wasm-opt "$1" -o "$1.opt" -O1 \
     --enable-simd --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
     --enable-nontrapping-float-to-int --enable-reference-types --enable-multivalue \
     --strip-debug --strip-producers --strip-target-features
-  mv "$2.opt" "$2"
+  mv "$1.opt" "$1"
 }
 
 # build_page plain|dev
@@ -377,6 +376,7 @@ check() {
   cargo clippy --locked --all-targets -- -D warnings
   # Examples and benchmarks are native only.
   cargo clippy --locked --lib --tests --target $wasm -- -D warnings
+  cargo clippy --locked --lib --target $wasm --no-default-features -- -D warnings
   cargo clippy --locked --lib --tests --target $wasm --features gpu -- -D warnings
   say "check: rustdoc, natively and for $wasm"
   RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib

@@ -6,10 +6,13 @@
 
 use std::fmt::Display;
 
-use burn::tensor::{Device, Tensor, Transaction};
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::kernels::or_burn;
 
 /// A kind of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +57,20 @@ async fn open_gpu() -> Result<Device> {
 /// Turns what a device says into the crate's error.
 pub(crate) fn failed(error: impl Display) -> Error {
     Error::DeviceFailed { reason: error.to_string() }
+}
+
+/// Puts values onto a device.
+pub(crate) fn upload<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let data = TensorData::new(values, shape);
+    if *device != Device::flex() {
+        return or_burn(None, || Tensor::from_data(data, device));
+    }
+    // `from_data` converts, and so brings the conversion of every type to every other into the bundle.
+    let tensor = Tensor::from_primitive::<Flex>(FlexTensor::from_data(data));
+    match device.gradient_checkpointing_strategy() {
+        Some(strategy) => tensor.autodiff().with_gradient_checkpointing_strategy(strategy),
+        None => tensor,
+    }
 }
 
 /// Reads tensors back to the host in one go, without blocking.

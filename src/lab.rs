@@ -9,7 +9,7 @@ mod command;
 mod event;
 pub mod weights;
 
-use burn::tensor::{Device, activation};
+use burn::tensor::Device;
 use serde_bytes::ByteBuf;
 use web_time::Instant;
 
@@ -286,8 +286,8 @@ impl Lab {
     async fn infer(&self, images: &[u8]) -> Result<Event> {
         let net = self.run()?.trainer().net().without_autodiff();
         let logits = net.forward(images_on(floats(images)?, &self.device)?);
-        let probabilities = activation::softmax(logits, 1).flatten(0, 1);
-        let probabilities = device::read(vec![probabilities]).await?.remove(0);
+        let logits = device::read(vec![logits.flatten(0, 1)]).await?.remove(0);
+        let probabilities: Vec<f32> = logits.chunks_exact(10).flat_map(softmax).collect();
         Ok(Event::Inferred { probabilities: bytes_of(&probabilities) })
     }
 }

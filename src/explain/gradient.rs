@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Attribute, Attribution, predicted};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::kernels::{self, or_burn};
 use crate::model::{Net, images_on};
 
 /// `E(I₀) = ∂S_c/∂I` at `I₀`: the gradient of class `c`'s score, the logit before softmax, with
@@ -37,7 +38,8 @@ impl Attribute for Gradient {
             }
         };
         let row = scores.clone().without_autodiff();
-        let gradients = scores.slice([0..1, target..target + 1]).sum().backward();
+        let score = or_burn(kernels::pick(&scores, target), || scores.clone().slice([0..1, target..target + 1]).sum());
+        let gradients = score.backward();
         let gradient =
             input.grad(&gradients).ok_or_else(|| Error::DeviceFailed { reason: "the input has no gradient".into() })?;
         let values = gradient.flatten(0, 3);

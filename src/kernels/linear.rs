@@ -24,10 +24,14 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Whether the kernels here take this shape.
+    /// Whether the kernels here take this shape: any that is not empty.
     pub fn supported(&self) -> bool {
-        let whole = |len: usize, of: usize| len > 0 && len.is_multiple_of(of);
-        self.n > 0 && whole(self.inputs, 4) && whole(self.outputs, 8)
+        self.n * self.inputs * self.outputs > 0
+    }
+
+    /// Whether register tiles fill it. A layer that they do not fill is computed as it is defined.
+    fn is_tiled(&self) -> bool {
+        self.inputs.is_multiple_of(4) && self.outputs.is_multiple_of(8)
     }
 
     fn assert_lengths(&self, x_len: usize, w_len: usize, y_len: usize) {
@@ -48,6 +52,12 @@ impl Linear {
 pub fn forward(s: &Linear, x: &[f32], w: &[f32], b: &[f32]) -> Vec<f32> {
     let mut y = b.repeat(s.n);
     s.assert_lengths(x.len(), w.len(), y.len());
+    if !s.is_tiled() {
+        for (x, y) in x.chunks_exact(s.inputs).zip(y.chunks_exact_mut(s.outputs)) {
+            x.iter().zip(w.chunks_exact(s.outputs)).for_each(|(x, w)| add_product(y, *x, w));
+        }
+        return y;
+    }
     for (block, w) in w.chunks(FORWARD_INPUTS * s.outputs).enumerate() {
         let first = block * FORWARD_INPUTS;
         let len = w.len() / s.outputs;
@@ -80,6 +90,14 @@ pub fn forward(s: &Linear, x: &[f32], w: &[f32], b: &[f32]) -> Vec<f32> {
 pub fn input_gradient(s: &Linear, w: &[f32], dy: &[f32]) -> Vec<f32> {
     let mut dx = vec![0.0; s.n * s.inputs];
     s.assert_lengths(dx.len(), w.len(), dy.len());
+    if !s.is_tiled() {
+        for (dx, dy) in dx.chunks_exact_mut(s.inputs).zip(dy.chunks_exact(s.outputs)) {
+            for (dx, w) in dx.iter_mut().zip(w.chunks_exact(s.outputs)) {
+                *dx = w.iter().zip(dy).map(|(w, dy)| w * dy).sum();
+            }
+        }
+        return dx;
+    }
     let vectors = s.outputs / 4;
     let (w, dy) = (w.as_chunks::<4>().0, dy.as_chunks::<4>().0);
     for i in (0..s.inputs).step_by(4) {
@@ -111,6 +129,12 @@ pub fn weight_gradient(s: &Linear, x: &[f32], dy: &[f32]) -> (Vec<f32>, Vec<f32>
     let mut db = vec![0.0; s.outputs];
     for dy in dy.chunks_exact(s.outputs) {
         db.iter_mut().zip(dy).for_each(|(db, dy)| *db += dy);
+    }
+    if !s.is_tiled() {
+        for (x, dy) in x.chunks_exact(s.inputs).zip(dy.chunks_exact(s.outputs)) {
+            x.iter().zip(dw.chunks_exact_mut(s.outputs)).for_each(|(x, dw)| add_product(dw, *x, dy));
+        }
+        return (dw, db);
     }
     // Four inputs of each row side by side: [inputs / 4][rows][4].
     let mut packed = [[[0.0; 4]; GRADIENT_ROWS]; GRADIENT_INPUTS / 4];
@@ -145,6 +169,11 @@ pub fn weight_gradient(s: &Linear, x: &[f32], dy: &[f32]) -> (Vec<f32>, Vec<f32>
     (dw, db)
 }
 
+/// `to += factor · values`.
+fn add_product(to: &mut [f32], factor: f32, values: &[f32]) {
+    to.iter_mut().zip(values).for_each(|(to, value)| *to += factor * value);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,9 +181,17 @@ mod tests {
 
     #[test]
     fn all_three_products_match_the_definition() {
-        for (n, inputs, outputs) in
-            [(64, 900, 128), (10, 9216, 128), (1, 4, 8), (3, 12, 8), (150, 100, 16), (5, 36, 24), (65, 68, 8)]
-        {
+        for (n, inputs, outputs) in [
+            (64, 900, 128),
+            (10, 9216, 128),
+            (1, 4, 8),
+            (3, 12, 8),
+            (150, 100, 16),
+            (5, 36, 24),
+            (65, 68, 8),
+            (3, 9, 10),
+            (1, 128, 10),
+        ] {
             let s = Linear { n, inputs, outputs };
             let (x, w, b) = (numbers(n * inputs, 1), numbers(inputs * outputs, 2), numbers(outputs, 3));
             let dy = numbers(n * outputs, 4);
@@ -180,16 +217,10 @@ mod tests {
     }
 
     #[test]
-    fn shapes_that_do_not_fit_are_known() {
-        let s = Linear { n: 2, inputs: 8, outputs: 16 };
+    fn nothing_is_not_taken() {
+        let s = Linear { n: 2, inputs: 8, outputs: 10 };
         assert!(s.supported());
-        for other in [
-            Linear { n: 0, ..s },
-            Linear { inputs: 0, ..s },
-            Linear { inputs: 10, ..s },
-            Linear { outputs: 0, ..s },
-            Linear { outputs: 10, ..s },
-        ] {
+        for other in [Linear { n: 0, ..s }, Linear { inputs: 0, ..s }, Linear { outputs: 0, ..s }] {
             assert!(!other.supported(), "{other:?}");
         }
     }

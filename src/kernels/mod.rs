@@ -11,7 +11,7 @@
 //!            ↘ linear ──↗
 //! ```
 //!
-//! What they do not take — another device, element type or shape — is left to Burn.
+//! What they do not take — another device, element type or shape — is left to Burn ([`or_burn`]).
 
 mod conv;
 mod direct;
@@ -25,4 +25,16 @@ mod tile;
 mod winograd;
 
 pub use in_place::{changeable, in_place};
-pub use ops::{conv_relu, conv_relu_pool, linear};
+pub use ops::{conv_relu, conv_relu_pool, cross_entropy, linear, linear_relu, pick};
+
+/// What a kernel gave, or what Burn's own operations give.
+///
+/// # Panics
+/// Where there is no kernel and, without the feature `fallback`, no operation of Burn's either.
+pub fn or_burn<T>(kernel: Option<T>, burn: impl FnOnce() -> T) -> T {
+    match kernel {
+        Some(value) => value,
+        None if cfg!(feature = "fallback") => burn(),
+        None => panic!("without the feature `fallback`, nets like the lecture's on the CPU alone"),
+    }
+}

@@ -5,6 +5,7 @@
 
 mod conv;
 mod linear;
+mod scalar;
 #[cfg(test)]
 mod tests;
 
@@ -18,25 +19,26 @@ use burn::backend::{Autodiff, Bytes, DType, Flex};
 use burn::tensor::{Device, Shape, Tensor};
 
 pub use conv::{conv_relu, conv_relu_pool};
-pub use linear::linear;
+pub use linear::{linear, linear_relu};
+pub use scalar::{cross_entropy, pick};
 
 /// An operation on an input, weights and a bias.
 trait Kernel: Backward<Flex, 3> {
     /// The output, and what the backward pass needs.
-    fn forward(x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Self::State);
+    fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Self::State);
 }
 
 /// Records `kernel` where any operand is under autodiff, else computes alone. `None` when an operand
 /// is not on Flex, or under gradient checkpointing, which is not supported.
 fn apply<K: Kernel, const D: usize>(kernel: K, x: &Tensor<D>, w: &Tensor<D>, b: &Tensor<1>) -> Option<Tensor<D>> {
     if !(x.is_autodiff() || w.is_autodiff() || b.is_autodiff()) {
-        let (y, _) = K::forward(plain(x)?, plain(w)?, &plain(b)?);
+        let (y, _) = kernel.forward(plain(x)?, plain(w)?, &plain(b)?);
         return Some(Tensor::from_primitive::<Flex>(y));
     }
     let ((x, x_node), (w, w_node), (b, b_node)) =
         (tracked(x)?.into_parts(), tracked(w)?.into_parts(), tracked(b)?.into_parts());
+    let (y, state) = kernel.forward(x, w, &b);
     let prepared = kernel.prepare::<NoCheckpointing>([x_node, w_node, b_node]).compute_bound().stateful();
-    let (y, state) = K::forward(x, w, &b);
     Some(Tensor::from_primitive::<Autodiff<Flex>>(match prepared {
         OpsKind::Tracked(prepared) => prepared.finish(state, y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),

@@ -6,7 +6,7 @@ use burn::module::{Param, ParamId};
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, PaddingConfig2d};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -82,26 +82,29 @@ impl Net {
             let name = format!("{layer}.{part}");
             tensors.iter().find(|tensor| tensor.name == name).expect("checked above")
         };
-        let data = |layer: &str, part: &str| {
-            let tensor = find(layer, part);
-            TensorData::new(tensor.values.clone(), tensor.shape.clone())
+        let bias = |layer: &str, count: usize| {
+            Some(parameter(device::upload(find(layer, "bias").values.clone(), [count], device)))
         };
         let layers = spec
             .layers
             .iter()
             .map(|layer| match layer.kind {
-                LayerKind::Conv2d { kernel_size, .. } => Layer::Conv2d(
-                    layer.name.clone(),
-                    Conv2d {
-                        weight: parameter(Tensor::from_data(data(&layer.name, "weight"), device)),
-                        bias: Some(parameter(Tensor::from_data(data(&layer.name, "bias"), device))),
-                        stride: [1, 1],
-                        kernel_size: [kernel_size; 2],
-                        dilation: [1, 1],
-                        groups: 1,
-                        padding: PaddingConfig2d::Valid,
-                    },
-                ),
+                LayerKind::Conv2d { in_channels, out_channels, kernel_size } => {
+                    let shape = [out_channels, in_channels, kernel_size, kernel_size];
+                    let weight = device::upload(find(&layer.name, "weight").values.clone(), shape, device);
+                    Layer::Conv2d(
+                        layer.name.clone(),
+                        Conv2d {
+                            weight: parameter(weight),
+                            bias: bias(&layer.name, out_channels),
+                            stride: [1, 1],
+                            kernel_size: [kernel_size; 2],
+                            dilation: [1, 1],
+                            groups: 1,
+                            padding: PaddingConfig2d::Valid,
+                        },
+                    )
+                }
                 LayerKind::Relu => Layer::Relu,
                 LayerKind::MaxPool2d { kernel_size } => {
                     Layer::MaxPool2d(MaxPool2dConfig::new([kernel_size; 2]).with_strides([kernel_size; 2]).init())
@@ -110,9 +113,8 @@ impl Net {
                 LayerKind::Linear { in_features, out_features } => {
                     // Burn keeps [in, out], PyTorch [out, in].
                     let values = transposed(&find(&layer.name, "weight").values, out_features, in_features);
-                    let weight = Tensor::from_data(TensorData::new(values, [in_features, out_features]), device);
-                    let bias = Tensor::from_data(data(&layer.name, "bias"), device);
-                    Layer::Linear(layer.name.clone(), Linear { weight: parameter(weight), bias: Some(parameter(bias)) })
+                    let weight = parameter(device::upload(values, [in_features, out_features], device));
+                    Layer::Linear(layer.name.clone(), Linear { weight, bias: bias(&layer.name, out_features) })
                 }
             })
             .collect();
@@ -212,7 +214,7 @@ pub fn images_on(images: Vec<f32>, device: &Device) -> Result<Tensor<4>> {
     if images.len() != count * 784 {
         return Err(Error::WrongLength { what: "images", expected: count * 784, got: images.len() });
     }
-    Ok(Tensor::from_data(TensorData::new(images, [count, 1, 28, 28]), device))
+    Ok(device::upload(images, [count, 1, 28, 28], device))
 }
 
 fn parameter<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {

@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 
 use burn::optim::momentum::{Momentum, MomentumConfig, MomentumState};
 use burn::optim::{AdamConfig, AdamState, AdaptiveMomentumState, Optimizer as _};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor};
 
 use super::config::{OptimizerKind, TrainConfig};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::kernels;
+use crate::kernels::{self, or_burn};
 use crate::model::{Net, ParameterMap};
 use crate::store::safetensors::NamedTensor;
 
@@ -64,13 +64,10 @@ impl Optimizer {
 
     fn update(&mut self, name: &str, learning_rate: f64, value: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
         let state = self.state.remove(name);
-        let on_cpu = kernels::changeable(&value) && kernels::changeable(&gradient);
-        let (value, state) = match (&self.rule, state) {
-            (Rule::Sgd { momentum }, Some(State::Sgd { velocity })) if on_cpu => {
-                cpu::sgd(*momentum, learning_rate, value, gradient, velocity)
-            }
-            (Rule::Adam, Some(State::Adam(state))) if on_cpu => cpu::adam(learning_rate, value, gradient, state),
-            (rule, state) => by_burn(rule, learning_rate, value, gradient, state),
+        let (value, state) = if kernels::changeable(&value) && kernels::changeable(&gradient) {
+            cpu::step(&self.rule, learning_rate, value, gradient, state)
+        } else {
+            or_burn(None, || by_burn(&self.rule, learning_rate, value, gradient, state))
         };
         self.state.insert(name.into(), state);
         value
@@ -118,14 +115,14 @@ impl Optimizer {
         tensors: &[NamedTensor],
         time: usize,
         sizes: &[(String, usize)],
-        device: &Device,
+        on: &Device,
     ) -> Result<()> {
         let find = |key: String, size: usize| {
             let tensor = tensors.iter().find(|t| t.name == key && t.values.len() == size);
             let tensor = tensor.ok_or_else(|| Error::CheckpointInvalid {
                 reason: format!("the optimizer's {key} is missing or not {size} long"),
             })?;
-            Ok::<_, Error>(Tensor::<1>::from_data(TensorData::new(tensor.values.clone(), [size]), device))
+            Ok::<_, Error>(device::upload(tensor.values.clone(), [size], on))
         };
         let mut state = BTreeMap::new();
         for (name, size) in sizes {

@@ -53,7 +53,7 @@ async fn pass(device: &Device) -> Result<Vec<Vec<f32>>> {
     let pixels = (0..2 * 784).map(|i| (i * 37 % 101) as f32 / 50.0 - 0.4).collect();
     let batch = Batch::new(pixels, &[3, 8], device)?;
     let logits = net.forward(batch.images);
-    let loss = cross_entropy(logits.clone(), batch.labels);
+    let loss = cross_entropy(logits.clone(), batch.targets);
     let mut gradients = loss.backward();
     let mut collect = Collect(&mut gradients, Vec::new());
     net.map(&mut collect);

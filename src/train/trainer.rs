@@ -1,10 +1,11 @@
 //! One net, one optimizer, one step at a time.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::config::TrainConfig;
 use super::loss::cross_entropy;
 use super::optimizer::Optimizer;
+use crate::device::{read, upload};
 use crate::error::{Error, Result};
 use crate::model::{ModelSpec, Net, images_on};
 use crate::store::safetensors::NamedTensor;
@@ -14,8 +15,8 @@ use crate::store::safetensors::NamedTensor;
 pub struct Batch {
     /// `[B, 1, 28, 28]` f32, normalised.
     pub images: Tensor<4>,
-    /// `[B]` int.
-    pub labels: Tensor<1, Int>,
+    /// `[B, 10]` f32, 1 for an image's class, 0 for the others.
+    pub targets: Tensor<2>,
 }
 
 impl Batch {
@@ -36,8 +37,9 @@ impl Batch {
         if images.dims()[0] != count {
             return Err(Error::LengthMismatch { images: images.dims()[0], labels: count });
         }
-        let labels: Vec<i32> = labels.iter().map(|&label| i32::from(label)).collect();
-        Ok(Self { images, labels: Tensor::from_data(TensorData::new(labels, [count]), device) })
+        let mut targets = vec![0.0; count * 10];
+        targets.chunks_exact_mut(10).zip(labels).for_each(|(row, &label)| row[usize::from(label)] = 1.0);
+        Ok(Self { images, targets: upload(targets, [count, 10], device) })
     }
 }
 
@@ -94,7 +96,7 @@ impl Trainer {
     /// - output: `[1]` f32, the batch's mean loss before the step; it stays on the device
     pub fn step(&mut self, batch: &Batch) -> Tensor<1> {
         let State { net, optimizer } = &mut self.state;
-        let loss = cross_entropy(net.forward(batch.images.clone()), batch.labels.clone());
+        let loss = cross_entropy(net.forward(batch.images.clone()), batch.targets.clone());
         let mut gradients = loss.backward();
         optimizer.step(net, &mut gradients, self.config.learning_rate);
         loss.without_autodiff()
@@ -142,7 +144,7 @@ impl Trainer {
         if losses.is_empty() {
             return Ok(Vec::new());
         }
-        let losses = crate::device::read(vec![Tensor::cat(losses, 0)]).await?.remove(0);
+        let losses = read(losses).await?.concat();
         if losses.iter().all(|loss| loss.is_finite()) {
             self.good = Some(before);
         } else {

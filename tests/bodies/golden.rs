@@ -121,7 +121,7 @@ async fn one_pass(golden: &Golden, spec: &ModelSpec, kind: DeviceKind) {
     let mut net = Net::from_tensors(spec, &recipe_weights(spec), &device.clone().autodiff()).unwrap();
     let batch = golden.batch(&device);
     let logits = net.forward(batch.images);
-    let loss = cross_entropy(logits.clone(), batch.labels);
+    let loss = cross_entropy(logits.clone(), batch.targets);
     golden.compare("logits", &read(logits.without_autodiff()).await, bar(kind));
     golden.compare("loss", &read(loss.clone().without_autodiff()).await, bar(kind));
     let mut gradients = loss.backward();

@@ -62,7 +62,7 @@ struct Saved {
 }
 
 impl Kernel for ConvRelu {
-    fn forward(x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
+    fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
         let y = direct::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));
         let y = tensor(y, [s.n, s.co, s.oh(), s.ow()]);
@@ -79,7 +79,7 @@ impl Backward<Flex, 3> for ConvRelu {
 }
 
 impl Kernel for ConvReluPool {
-    fn forward(x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
+    fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
         let pooled = winograd::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));
         let shape = [s.n, s.co, s.oh() / 2, s.ow() / 2];

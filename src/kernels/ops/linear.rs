@@ -10,9 +10,6 @@ use burn::tensor::Tensor;
 use super::{Kernel, Values, apply, is_ours, tensor};
 use crate::kernels::linear::{self as kernel, Linear};
 
-/// Rows that fill a register tile. With fewer, Burn is faster.
-const ROWS_MIN: usize = 4;
-
 /// `x w + b`; or `None` when Burn must do it.
 ///
 /// # Shapes
@@ -21,9 +18,18 @@ const ROWS_MIN: usize = 4;
 /// - `b`: `[outputs]` f32
 /// - output: `[n, outputs]`
 pub fn linear(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>) -> Option<Tensor<2>> {
+    affine(false, x, w, b)
+}
+
+/// `relu(x w + b)`; or `None` when Burn must do it. Shapes as of [`linear`].
+pub fn linear_relu(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>) -> Option<Tensor<2>> {
+    affine(true, x, w, b)
+}
+
+fn affine(relu: bool, x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>) -> Option<Tensor<2>> {
     let ([n, inputs], [w_inputs, outputs], [biases]) = (x.dims(), w.dims(), b.dims());
     let fits = w_inputs == inputs && biases == outputs && is_ours(x) && is_ours(w) && is_ours(b);
-    (fits && n >= ROWS_MIN && Linear { n, inputs, outputs }.supported()).then(|| apply(Affine, x, w, b))?
+    (fits && Linear { n, inputs, outputs }.supported()).then(|| apply(Affine { relu }, x, w, b))?
 }
 
 fn shape_of(x: &FlexTensor, w: &FlexTensor) -> Linear {
@@ -32,16 +38,22 @@ fn shape_of(x: &FlexTensor, w: &FlexTensor) -> Linear {
 }
 
 #[derive(Debug)]
-struct Affine;
+struct Affine {
+    relu: bool,
+}
 
-/// What the backward pass needs: the input and the weights.
-type Saved = [FlexTensor; 2];
+/// What the backward pass needs: the input, the weights and, where ReLU made it, the output.
+type Saved = (FlexTensor, FlexTensor, Option<FlexTensor>);
 
 impl Kernel for Affine {
-    fn forward(x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
+    fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
-        let y = kernel::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));
-        (tensor(y, [s.n, s.outputs]), [x, w])
+        let mut y = kernel::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));
+        if self.relu {
+            y.iter_mut().for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }); // NaN stays
+        }
+        let y = tensor(y, [s.n, s.outputs]);
+        (y.clone(), (x, w, self.relu.then_some(y)))
     }
 }
 
@@ -50,9 +62,12 @@ impl Backward<Flex, 3> for Affine {
 
     fn backward(self, ops: Ops<Saved, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [x_node, w_node, b_node] = ops.parents; // none where no gradient is wanted
-        let dy = Values::new(&gradients.consume::<Flex>(&ops.node));
-        let [x, w] = ops.state;
+        let mut dy = Values::new(&gradients.consume::<Flex>(&ops.node)).to_vec();
+        let (x, w, output) = ops.state;
         let s = shape_of(&x, &w);
+        if let Some(y) = output.as_ref().map(Values::new) {
+            dy.iter_mut().zip(y.iter()).for_each(|(dy, y)| *dy = if *y > 0.0 { *dy } else { 0.0 });
+        }
         if let Some(node) = x_node {
             let dx = kernel::input_gradient(&s, &Values::new(&w), &dy);
             gradients.register::<Flex>(node.id, tensor(dx, [s.n, s.inputs]));

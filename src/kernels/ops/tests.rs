@@ -4,7 +4,7 @@
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation, module};
 
-use super::{conv_relu, conv_relu_pool, linear};
+use super::{conv_relu, conv_relu_pool, cross_entropy, linear, linear_relu, pick};
 use crate::kernels::conv::Conv;
 use crate::kernels::naive::{self, assert_near, numbers, wide};
 
@@ -74,7 +74,7 @@ fn the_operations_agree_with_burns() {
         let ours = with_gradients(operands(&s), |x, w, b| conv_relu_pool(x, w, b).unwrap());
         assert_same(&ours, &with_gradients(operands(&s), burn_conv_relu_pool));
     }
-    for (n, inputs, outputs) in [(5, 36, 24), (4, 12, 8)] {
+    for (n, inputs, outputs) in [(5, 36, 24), (4, 12, 8), (1, 12, 8), (3, 7, 10)] {
         let operands = || {
             let (x, w) = (numbers(n * inputs, 1), numbers(inputs * outputs, 2));
             (tensor(x, [n, inputs]), tensor(w, [inputs, outputs]), tensor(numbers(outputs, 3), [outputs]))
@@ -82,7 +82,54 @@ fn the_operations_agree_with_burns() {
         let ours = with_gradients(operands(), |x, w, b| linear(x, w, b).unwrap());
         let burns = with_gradients(operands(), |x, w, b| module::linear(x.clone(), w.clone(), Some(b.clone())));
         assert_same(&ours, &burns);
+        let ours = with_gradients(operands(), |x, w, b| linear_relu(x, w, b).unwrap());
+        let burns = with_gradients(operands(), |x, w, b| {
+            activation::relu(module::linear(x.clone(), w.clone(), Some(b.clone())))
+        });
+        assert_same(&ours, &burns);
+        assert!(ours[0].contains(&0.0) && ours[0].iter().any(|&y| y > 0.0));
     }
+}
+
+/// A number's value and gradient, by an operation of ours and by one of Burn's.
+#[track_caller]
+fn assert_same_number(
+    x: &Tensor<2>,
+    ours: impl Fn(&Tensor<2>) -> Option<Tensor<1>>,
+    burns: impl Fn(Tensor<2>) -> Tensor<1>,
+) {
+    let both = [&|x| ours(&x).unwrap(), &burns as &dyn Fn(Tensor<2>) -> Tensor<1>].map(|op| {
+        let x = x.clone().autodiff().require_grad();
+        let y = op(x.clone());
+        // Not the last operation, so that its gradient is not one.
+        let gradients = y.clone().mul_scalar(3.0).backward();
+        [values(y.without_autodiff()), values(x.grad(&gradients).unwrap())]
+    });
+    assert_same(&both[0], &both[1]);
+    let plain = ours(x).unwrap();
+    assert!(!plain.is_autodiff());
+    assert_eq!(values(plain), both[0][0]);
+}
+
+#[test]
+fn numbers_and_their_gradients_are_burns() {
+    let logits = tensor(numbers(5 * 10, 1), [5, 10]).mul_scalar(8.0);
+    // One class each, and once a mixture.
+    let mut classes = vec![0.0; 5 * 10];
+    (0..4).for_each(|row| classes[row * 10 + row * 2] = 1.0);
+    (classes[41], classes[47]) = (0.25, 0.75);
+    let targets = tensor(classes, [5, 10]);
+    let burns = |logits| (activation::log_softmax(logits, 1) * targets.clone().autodiff()).sum().div_scalar(-5.0);
+    assert_same_number(&logits, |logits| cross_entropy(logits, &targets), burns);
+    let row = tensor(numbers(10, 2), [1, 10]);
+    assert_same_number(&row, |x| pick(x, 3), |x| x.slice([0..1, 3..4]).sum());
+}
+
+#[test]
+fn large_logits_have_a_loss() {
+    let (logits, targets) = (tensor(vec![1e4, -1e4], [1, 2]), tensor(vec![0.0, 1.0], [1, 2]));
+    assert_eq!(values(cross_entropy(&logits, &targets).unwrap()), [2e4]);
+    assert!(values(cross_entropy(&(logits * f32::NAN), &targets).unwrap())[0].is_nan());
 }
 
 #[test]
@@ -171,9 +218,11 @@ fn what_does_not_fit_is_left_to_burn() {
     assert!(conv_relu_pool(&other([2, 4, 7, 18]), &w, &b).is_none());
     let flat = |rows, columns| Tensor::<2>::zeros([rows, columns], &Device::flex());
     assert!(linear(&flat(4, 8), &flat(8, 8), &b).is_some());
-    assert!(linear(&flat(3, 8), &flat(8, 8), &b).is_none());
-    assert!(linear(&flat(4, 10), &flat(10, 8), &b).is_none());
+    assert!(linear(&flat(0, 8), &flat(8, 8), &b).is_none());
     assert!(linear(&flat(4, 8), &flat(4, 8), &b).is_none());
+    assert!(cross_entropy(&flat(4, 8), &flat(4, 7)).is_none());
+    assert!(cross_entropy(&flat(4, 8), &flat(4, 8).autodiff()).is_none());
+    assert!(pick(&flat(1, 8).cast(FloatDType::F64), 0).is_none());
 }
 
 #[test]

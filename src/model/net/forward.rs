@@ -1,10 +1,9 @@
 //! The forward pass: layer by layer, or several in one where there is a kernel for them.
 
-use burn::nn::Linear;
 use burn::tensor::{Tensor, activation};
 
 use super::{Layer, Net};
-use crate::kernels;
+use crate::kernels::{self, or_burn};
 
 impl Net {
     /// The logits of a batch. On the CPU, runs of layers are computed in one by the crate's own kernels
@@ -20,34 +19,46 @@ impl Net {
         let mut features: Option<Tensor<2>> = None;
         let mut layers = self.layers.as_slice();
         while let [layer, rest @ ..] = layers {
-            if features.is_none()
-                && let Some((fused, rest)) = fused(layers, &maps)
-            {
-                (maps, layers) = (fused, rest);
-                continue;
-            }
-            layers = rest;
-            match (layer, features.take()) {
-                (Layer::Conv2d(_, conv), None) => maps = conv.forward(maps),
-                (Layer::MaxPool2d(pool), None) => maps = pool.forward(maps),
-                (Layer::Relu, None) => maps = activation::relu(maps),
-                (Layer::Relu, Some(x)) => features = Some(activation::relu(x)),
-                (Layer::Linear(_, linear), Some(x)) => features = Some(apply(linear, x)),
-                (Layer::Flatten, None) => {
-                    let width = maps.dims()[1..].iter().product::<usize>();
-                    features = Some(maps.clone().reshape([batch, width]));
-                }
-                // `ModelSpec::shapes` lets no other order through.
-                (_, x) => features = x,
+            if let Some(x) = features.take() {
+                let (x, rest) = fused_linear(layers, &x).unwrap_or_else(|| (or_burn(None, || flat(layer, x)), rest));
+                (features, layers) = (Some(x), rest);
+            } else if let Layer::Flatten = layer {
+                let width = maps.dims()[1..].iter().product::<usize>();
+                (features, layers) = (Some(maps.clone().reshape([batch, width])), rest);
+            } else {
+                (maps, layers) = match fused_conv(layers, &maps) {
+                    Some(fused) => fused,
+                    None => (or_burn(None, || spatial(layer, maps)), rest),
+                };
             }
         }
         features.unwrap_or_else(|| maps.reshape([batch as i32, -1]))
     }
 }
 
+/// One layer on maps, by Burn.
+fn spatial(layer: &Layer, maps: Tensor<4>) -> Tensor<4> {
+    match layer {
+        Layer::Conv2d(_, conv) => conv.forward(maps),
+        Layer::MaxPool2d(pool) => pool.forward(maps),
+        Layer::Relu => activation::relu(maps),
+        Layer::Flatten | Layer::Linear(..) => unreachable!("refused by `ModelSpec::shapes`"),
+    }
+}
+
+/// One layer on features, by Burn.
+fn flat(layer: &Layer, x: Tensor<2>) -> Tensor<2> {
+    match layer {
+        Layer::Linear(_, linear) => linear.forward(x),
+        Layer::Relu => activation::relu(x),
+        Layer::Flatten => x,
+        Layer::Conv2d(..) | Layer::MaxPool2d(_) => unreachable!("refused by `ModelSpec::shapes`"),
+    }
+}
+
 /// What the kernels make of the first layers in one, and the layers after those. `None` where the
 /// first layer must be applied alone.
-fn fused<'a>(layers: &'a [Layer], maps: &Tensor<4>) -> Option<(Tensor<4>, &'a [Layer])> {
+fn fused_conv<'a>(layers: &'a [Layer], maps: &Tensor<4>) -> Option<(Tensor<4>, &'a [Layer])> {
     let [Layer::Conv2d(_, conv), Layer::Relu, rest @ ..] = layers else { return None };
     let (weight, bias) = (conv.weight.val(), conv.bias.as_ref()?.val());
     if let [Layer::MaxPool2d(pool), rest @ ..] = rest
@@ -59,9 +70,14 @@ fn fused<'a>(layers: &'a [Layer], maps: &Tensor<4>) -> Option<(Tensor<4>, &'a [L
     Some((kernels::conv_relu(maps, &weight, &bias)?, rest))
 }
 
-fn apply(linear: &Linear, x: Tensor<2>) -> Tensor<2> {
-    let fast = linear.bias.as_ref().and_then(|bias| kernels::linear(&x, &linear.weight.val(), &bias.val()));
-    fast.unwrap_or_else(|| linear.forward(x))
+/// As [`fused_conv`], for features.
+fn fused_linear<'a>(layers: &'a [Layer], x: &Tensor<2>) -> Option<(Tensor<2>, &'a [Layer])> {
+    let [Layer::Linear(_, linear), rest @ ..] = layers else { return None };
+    let (weight, bias) = (linear.weight.val(), linear.bias.as_ref()?.val());
+    if let [Layer::Relu, rest @ ..] = rest {
+        return Some((kernels::linear_relu(x, &weight, &bias)?, rest));
+    }
+    Some((kernels::linear(x, &weight, &bias)?, rest))
 }
 
 #[cfg(test)]

@@ -10,8 +10,38 @@
 use burn::optim::AdaptiveMomentumState;
 use burn::tensor::Tensor;
 
-use super::{BETA_1, BETA_2, EPSILON, State};
+use super::{BETA_1, BETA_2, EPSILON, Rule, State};
+use crate::device::upload;
 use crate::kernels::in_place;
+
+/// A step of `rule`; without a state, the first.
+///
+/// # Shapes
+/// - `value`, `gradient`: `[N]`, on the CPU
+pub fn step(
+    rule: &Rule,
+    learning_rate: f64,
+    value: Tensor<1>,
+    gradient: Tensor<1>,
+    state: Option<State>,
+) -> (Tensor<1>, State) {
+    let [size] = value.dims();
+    let zeros = || upload(vec![0.0; size], [size], &value.device());
+    match (rule, state) {
+        (Rule::Sgd { momentum }, Some(State::Sgd { velocity })) => {
+            sgd(*momentum, learning_rate, value, gradient, velocity)
+        }
+        (Rule::Sgd { momentum }, _) => {
+            let velocity = zeros();
+            sgd(*momentum, learning_rate, value, gradient, velocity)
+        }
+        (Rule::Adam, Some(State::Adam(state))) => adam(learning_rate, value, gradient, state),
+        (Rule::Adam, _) => {
+            let state = AdaptiveMomentumState::new(0, zeros(), zeros());
+            adam(learning_rate, value, gradient, state)
+        }
+    }
+}
 
 /// `v ← g + μ v`, `p ← p − η v`.
 ///
@@ -20,7 +50,7 @@ use crate::kernels::in_place;
 ///
 /// # Source
 /// `torch.optim.SGD`, without dampening, Nesterov's term or weight decay.
-pub fn sgd(
+fn sgd(
     momentum: f64,
     learning_rate: f64,
     value: Tensor<1>,
@@ -48,7 +78,7 @@ pub fn sgd(
 /// # Source
 /// Kingma and Ba: Adam, A Method for Stochastic Optimization (2015), algorithm 1, in the order of
 /// operations that section 2 gives and Burn 0.22.1 has.
-pub fn adam(
+fn adam(
     learning_rate: f64,
     value: Tensor<1>,
     gradient: Tensor<1>,
