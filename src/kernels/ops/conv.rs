@@ -61,8 +61,8 @@ struct Saved {
     output: FlexTensor,
 }
 
-impl Kernel for ConvRelu {
-    fn forward(x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
+impl Kernel<Flex> for ConvRelu {
+    fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
         let y = direct::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));
         let y = tensor(y, [s.n, s.co, s.oh(), s.ow()]);
@@ -78,8 +78,8 @@ impl Backward<Flex, 3> for ConvRelu {
     }
 }
 
-impl Kernel for ConvReluPool {
-    fn forward(x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
+impl Kernel<Flex> for ConvReluPool {
+    fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
         let pooled = winograd::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));
         let shape = [s.n, s.co, s.oh() / 2, s.ow() / 2];

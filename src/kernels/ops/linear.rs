@@ -37,8 +37,8 @@ struct Affine;
 /// What the backward pass needs: the input and the weights.
 type Saved = [FlexTensor; 2];
 
-impl Kernel for Affine {
-    fn forward(x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
+impl Kernel<Flex> for Affine {
+    fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
         let y = kernel::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));
         (tensor(y, [s.n, s.outputs]), [x, w])

@@ -7,8 +7,8 @@ use super::{Layer, Net};
 use crate::kernels;
 
 impl Net {
-    /// The logits of a batch. On the CPU, runs of layers are computed in one by the crate's own kernels
-    /// where those take them; everywhere else by Burn's modules.
+    /// The logits of a batch. Runs of layers are computed in one by the crate's own kernels where those
+    /// take them, else by Burn's modules.
     ///
     /// # Shapes
     /// - `images`: `[B, 1, 28, 28]` f32, normalised
@@ -24,6 +24,12 @@ impl Net {
                 && let Some((fused, rest)) = fused(layers, &maps)
             {
                 (maps, layers) = (fused, rest);
+                continue;
+            }
+            if let ([Layer::Linear(_, linear), Layer::Relu, rest @ ..], Some(x)) = (layers, &features)
+                && let Some(y) = linear_relu(linear, x)
+            {
+                (features, layers) = (Some(y), rest);
                 continue;
             }
             layers = rest;
@@ -57,6 +63,10 @@ fn fused<'a>(layers: &'a [Layer], maps: &Tensor<4>) -> Option<(Tensor<4>, &'a [L
         return Some((maps, rest));
     }
     Some((kernels::conv_relu(maps, &weight, &bias)?, rest))
+}
+
+fn linear_relu(linear: &Linear, x: &Tensor<2>) -> Option<Tensor<2>> {
+    kernels::linear_relu(x, &linear.weight.val(), &linear.bias.as_ref()?.val())
 }
 
 fn apply(linear: &Linear, x: Tensor<2>) -> Tensor<2> {
