@@ -102,7 +102,7 @@ impl Product<'_> {
         let Tile { rows, columns, down, across } = self.tile;
         let (height, width) = (rows * down, columns * across); // in fours
         let sums = || (0..4 * rows).flat_map(move |row| (0..columns).map(move |column| (row, column)));
-        let (mut zero, mut multiply, mut store) = (String::new(), String::new(), String::new());
+        let (mut zero, mut multiply) = (String::new(), String::new());
         for (row, column) in sums() {
             let _ = writeln!(zero, "  var s{row}_{column} = vec4<f32>();");
         }
@@ -116,16 +116,8 @@ impl Product<'_> {
             let (a, lane) = (row / 4, LANES[row % 4]);
             let _ = writeln!(multiply, "        s{row}_{column} += a{a}.{lane} * b{column};");
         }
-        for (row, column) in sums() {
-            let m = 4 * (row / 4 * down);
-            let _ = writeln!(
-                store,
-                "  if (4u * (row + down) + {}u < m_end) {{ store(group, 4u * (row + down) + {}u, column + across + {}u, s{row}_{column}); }}",
-                m + row % 4,
-                m + row % 4,
-                column * across
-            );
-        }
+        let list: Vec<_> = sums().map(|(row, column)| format!("s{row}_{column}")).collect();
+        let (list, count) = (list.join(", "), list.len());
         let Self { declarations, prepare, repeat, range: [from, to], rows: m_end, .. } = self;
         let load_a = fill("a", &self.a, height);
         let load_b = fill("b", &self.b, width);
@@ -158,8 +150,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       workgroupBarrier();
     }}
   }}
+  // In a loop, since the browser compiles what `store` does once for it, and not for each sum.
   let m_end = {m_end};
-{store}
+  var sums = array<vec4<f32>, {count}>({list});
+  for (var i = 0u; i < {count}u; i++) {{
+    let r = i / {columns}u;
+    let m = 4u * (row + down + r / 4u * {down}u) + r % 4u;
+    if (m < m_end) {{ store(group, m, column + across + i % {columns}u * {across}u, sums[i]); }}
+  }}
 }}
 "
         )
