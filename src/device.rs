@@ -12,7 +12,6 @@ use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::kernels::or_burn;
 
 /// A kind of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +61,8 @@ pub(crate) fn failed(error: impl Display) -> Error {
 /// Puts values onto a device.
 pub(crate) fn upload<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
     let data = TensorData::new(values, shape);
-    if *device != Device::flex() {
-        return or_burn(None, || Tensor::from_data(data, device));
+    if cfg!(feature = "gpu") && *device != Device::flex() {
+        return Tensor::from_data(data, device);
     }
     // `from_data` converts, and so brings the conversion of every type to every other into the bundle.
     let tensor = Tensor::from_primitive::<Flex>(FlexTensor::from_data(data));

@@ -15,7 +15,7 @@ use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::ops::{Backward, OpsKind};
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Bytes, DType, Flex};
+use burn::backend::{Autodiff, Backend, Bytes, DType, DispatchKindConversion, DispatchTensor};
 use burn::tensor::{Device, Shape, Tensor};
 
 pub use conv::{conv_relu, conv_relu_pool};
@@ -23,35 +23,46 @@ pub use linear::{linear, linear_relu};
 pub use scalar::{cross_entropy, pick};
 
 /// An operation on an input, weights and a bias.
-trait Kernel: Backward<Flex, 3> {
+pub trait Kernel<B: Backend>: Backward<B, 3> {
     /// The output, and what the backward pass needs.
-    fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Self::State);
+    fn forward(&self, x: FloatTensor<B>, w: FloatTensor<B>, b: &FloatTensor<B>) -> (FloatTensor<B>, Self::State);
 }
 
 /// Records `kernel` where any operand is under autodiff, else computes alone. `None` when an operand
-/// is not on Flex, or under gradient checkpointing, which is not supported.
-fn apply<K: Kernel, const D: usize>(kernel: K, x: &Tensor<D>, w: &Tensor<D>, b: &Tensor<1>) -> Option<Tensor<D>> {
+/// is not on the backend, or under gradient checkpointing, which is not supported.
+pub fn apply<B, K, const D: usize>(kernel: K, x: &Tensor<D>, w: &Tensor<D>, b: &Tensor<1>) -> Option<Tensor<D>>
+where
+    B: Backend,
+    K: Kernel<B>,
+    DispatchTensor: DispatchKindConversion<B> + DispatchKindConversion<Autodiff<B>>,
+{
     if !(x.is_autodiff() || w.is_autodiff() || b.is_autodiff()) {
-        let (y, _) = kernel.forward(plain(x)?, plain(w)?, &plain(b)?);
-        return Some(Tensor::from_primitive::<Flex>(y));
+        let (y, _) = kernel.forward(plain::<B, D>(x)?, plain::<B, D>(w)?, &plain::<B, 1>(b)?);
+        return Some(Tensor::from_primitive::<B>(y));
     }
     let ((x, x_node), (w, w_node), (b, b_node)) =
-        (tracked(x)?.into_parts(), tracked(w)?.into_parts(), tracked(b)?.into_parts());
+        (tracked::<B, D>(x)?.into_parts(), tracked::<B, D>(w)?.into_parts(), tracked::<B, 1>(b)?.into_parts());
     let (y, state) = kernel.forward(x, w, &b);
     let prepared = kernel.prepare::<NoCheckpointing>([x_node, w_node, b_node]).compute_bound().stateful();
-    Some(Tensor::from_primitive::<Autodiff<Flex>>(match prepared {
+    Some(Tensor::from_primitive::<Autodiff<B>>(match prepared {
         OpsKind::Tracked(prepared) => prepared.finish(state, y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),
     }))
 }
 
-fn plain<const D: usize>(tensor: &Tensor<D>) -> Option<FlexTensor> {
-    tensor.clone().try_into_primitive::<Flex>().ok()
+fn plain<B: Backend, const D: usize>(tensor: &Tensor<D>) -> Option<FloatTensor<B>>
+where
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    tensor.clone().try_into_primitive::<B>().ok()
 }
 
 /// What is not under autodiff comes in as a constant.
-fn tracked<const D: usize>(tensor: &Tensor<D>) -> Option<FloatTensor<Autodiff<Flex>>> {
-    tensor.clone().autodiff().try_into_primitive::<Autodiff<Flex>>().ok()
+fn tracked<B: Backend, const D: usize>(tensor: &Tensor<D>) -> Option<FloatTensor<Autodiff<B>>>
+where
+    DispatchTensor: DispatchKindConversion<Autodiff<B>>,
+{
+    tensor.clone().autodiff().try_into_primitive::<Autodiff<B>>().ok()
 }
 
 /// Whether a tensor holds `f32` on the CPU. Asked before anything is done with it.

@@ -3,9 +3,12 @@
 //! Burn's `ModuleOptimizer` keys its state by random parameter ids and reads it back with blocking
 //! calls, which panic in a browser (Burn 0.22.1). So the bare optimizers are called here, parameter
 //! by parameter, on the flattened tensors; the state is then a plain list of vectors. On the CPU the
-//! same arithmetic is done in one pass (`cpu.rs`): Burn's takes a dozen over Adam's moments.
+//! same arithmetic is done in one pass (`cpu.rs`): Burn's takes a dozen over Adam's moments. On WebGPU it
+//! is one kernel for that dozen (`gpu.rs`).
 
 mod cpu;
+#[cfg(feature = "gpu")]
+mod gpu;
 
 use std::collections::BTreeMap;
 
@@ -64,6 +67,11 @@ impl Optimizer {
 
     fn update(&mut self, name: &str, learning_rate: f64, value: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
         let state = self.state.remove(name);
+        #[cfg(feature = "gpu")]
+        if let Some((value, state)) = gpu::step(&self.rule, learning_rate, &value, &gradient, state.as_ref()) {
+            self.state.insert(name.into(), state);
+            return value;
+        }
         let (value, state) = if kernels::changeable(&value) && kernels::changeable(&gradient) {
             cpu::step(&self.rule, learning_rate, value, gradient, state)
         } else {

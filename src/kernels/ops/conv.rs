@@ -61,7 +61,7 @@ struct Saved {
     output: FlexTensor,
 }
 
-impl Kernel for ConvRelu {
+impl Kernel<Flex> for ConvRelu {
     fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
         let y = direct::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));
@@ -78,7 +78,7 @@ impl Backward<Flex, 3> for ConvRelu {
     }
 }
 
-impl Kernel for ConvReluPool {
+impl Kernel<Flex> for ConvReluPool {
     fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
         let pooled = winograd::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));

@@ -45,7 +45,7 @@ struct Affine {
 /// What the backward pass needs: the input, the weights and, where ReLU made it, the output.
 type Saved = (FlexTensor, FlexTensor, Option<FlexTensor>);
 
-impl Kernel for Affine {
+impl Kernel<Flex> for Affine {
     fn forward(&self, x: FlexTensor, w: FlexTensor, b: &FlexTensor) -> (FlexTensor, Saved) {
         let s = shape_of(&x, &w);
         let mut y = kernel::forward(&s, &Values::new(&x), &Values::new(&w), &Values::new(b));

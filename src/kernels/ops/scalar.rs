@@ -18,7 +18,7 @@ use super::{Values, is_ours, plain, tensor, tracked};
 /// - output: `[1]`
 pub fn cross_entropy(logits: &Tensor<2>, targets: &Tensor<2>) -> Option<Tensor<1>> {
     let fits = targets.dims() == logits.dims() && is_ours(targets) && !targets.is_autodiff();
-    let targets = Values::new(&plain(targets).filter(|_| fits)?);
+    let targets = Values::new(&plain::<Flex, 2>(targets).filter(|_| fits)?);
     let classes = logits.dims()[1];
     scalar(logits, |logits| mean_cross_entropy(logits, &targets, classes))
 }
@@ -42,10 +42,10 @@ fn scalar(x: &Tensor<2>, f: impl FnOnce(&[f32]) -> (f32, Vec<f32>)) -> Option<Te
         return None;
     }
     if !x.is_autodiff() {
-        let (y, _) = f(&Values::new(&plain(x)?));
+        let (y, _) = f(&Values::new(&plain::<Flex, 2>(x)?));
         return Some(Tensor::from_primitive::<Flex>(tensor(vec![y], [1])));
     }
-    let (x, node) = tracked(x)?.into_parts();
+    let (x, node) = tracked::<Flex, 2>(x)?.into_parts();
     let prepared = Scalar.prepare::<NoCheckpointing>([node]).compute_bound().stateful();
     let (y, gradient) = f(&Values::new(&x));
     let y = tensor(vec![y], [1]);

@@ -6,8 +6,8 @@ use super::{Layer, Net};
 use crate::kernels::{self, or_burn};
 
 impl Net {
-    /// The logits of a batch. On the CPU, runs of layers are computed in one by the crate's own kernels
-    /// where those take them; everywhere else by Burn's modules.
+    /// The logits of a batch. Runs of layers are computed in one by the crate's own kernels where those
+    /// take them, else by Burn's modules.
     ///
     /// # Shapes
     /// - `images`: `[B, 1, 28, 28]` f32, normalised
