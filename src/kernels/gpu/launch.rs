@@ -34,9 +34,9 @@ pub trait Program: Clone + Debug + Eq + Hash + Send + Sync + 'static {
 /// What a program is bound to, in the order of [`launch`].
 pub struct Interface {
     /// `name: element`, read.
-    pub read: &'static [(&'static str, &'static str)],
+    pub read: Vec<(&'static str, &'static str)>,
     /// `name: element`, written.
-    pub written: &'static [(&'static str, &'static str)],
+    pub written: Vec<(&'static str, &'static str)>,
     /// Whether there are numbers: `numbers: array<vec4<u32>, 2>`.
     pub numbers: bool,
 }
@@ -114,10 +114,7 @@ impl<P: Program> CubeKernel for Kernel<P> {
         let read = interface.read.iter().map(|buffer| ("read", buffer));
         let written = interface.written.iter().map(|buffer| ("read_write", buffer));
         for (binding, (access, (name, element))) in read.chain(written).enumerate() {
-            let _ = writeln!(
-                source,
-                "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;"
-            );
+            let _ = writeln!(source, "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;");
         }
         if interface.numbers {
             let binding = interface.read.len() + interface.written.len();

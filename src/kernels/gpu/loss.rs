@@ -33,8 +33,8 @@ struct CrossEntropy;
 impl Program for CrossEntropy {
     fn interface(&self) -> Interface {
         Interface {
-            read: &[("logits", "f32"), ("labels", "i32")],
-            written: &[("loss", "f32"), ("gradient", "f32")],
+            read: vec![("logits", "f32"), ("labels", "i32")],
+            written: vec![("loss", "f32"), ("gradient", "f32")],
             numbers: true,
         }
     }
@@ -81,7 +81,7 @@ struct Scale;
 
 impl Program for Scale {
     fn interface(&self) -> Interface {
-        Interface { read: &[("values", "f32"), ("factor", "f32")], written: &[("out", "f32")], numbers: true }
+        Interface { read: vec![("values", "f32"), ("factor", "f32")], written: vec![("out", "f32")], numbers: true }
     }
 
     fn threads(&self) -> u32 {
