@@ -208,18 +208,22 @@ fn store(group: vec3<u32>, m: u32, four: u32, value: vec4<f32>) {{
 }}"
         );
         // A row of the kernel at once, but for large ones; turned around on the way back.
-        let turns = if kernel <= 5 { kernel } else { 1 };
+        let (turns, columns_loop) = match kernel {
+            2..=5 => (kernel, String::new()),
+            _ => (1, format!("for (var kx = 0u; kx < {kernel}u; kx++) {{")),
+        };
+        let kx = if turns == 1 { "kx" } else { "0u" };
         let (weights, sign) = if forward {
-            (format!("(c * {kernel}u + ky) * {kernel}u + kx"), '+')
+            (format!("(c * {kernel}u + ky) * {kernel}u + {kx}"), '+')
         } else {
-            (format!("c * {}u - ky * {kernel}u - kx", rows * taps), '-')
+            (format!("c * {}u - ky * {kernel}u - {kx}", rows * taps), '-')
         };
         let loops = format!(
             "for (var c = 0u; c < {channels}u; c++) {{
   for (var ky = 0u; ky < {kernel}u; ky++) {{
-  for (var kx = 0u; kx < {kernel}u; kx += {turns}u) {{
+  {columns_loop}
     let w_at = {weights};
-    let x_at = (group.z * {channels}u + c) * {plane}u + ky * WIDTH + kx;"
+    let x_at = (group.z * {channels}u + c) * {plane}u + ky * WIDTH + {kx};"
         );
         let terms: Vec<_> = (0..turns).map(|i| [format!("w_at {sign} {i}u"), format!("x_at + {i}u")]).collect();
         Product {
