@@ -10,21 +10,9 @@ use crate::device::DeviceKind;
 use crate::error::Error;
 use crate::lab::{Command, Event, Lab};
 
-unsafe extern "C" {
-    /// Runs the module's constructors; made by the linker.
-    fn __wasm_call_ctors();
-}
-
-/// Runs the constructors, once; and prints a panic where it can be seen before it ends the engine.
-///
-/// CubeCL has thousands of constructors (crate `inventory`). In a module that does not call them, the
-/// linker (wasm-ld) takes it that each call from outside is the only one, and runs them all again before
-/// it: also in those that wasm-bindgen's glue makes of its own for each object of WebGPU's, 15 ms a
-/// kernel, half a training step (`docs/performance.md`).
+/// Prints a panic where it can be seen before it ends the engine.
 #[wasm_bindgen(start)]
 pub fn start() {
-    // SAFETY: once, before anything else; constructors that depend on an earlier call are not among them.
-    unsafe { __wasm_call_ctors() };
     std::panic::set_hook(Box::new(|info| web_sys::console::error_1(&info.to_string().into())));
 }
 
