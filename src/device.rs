@@ -41,10 +41,28 @@ async fn open_gpu() -> Result<Device> {
     use burn::tensor::wgpu::WgpuBackend;
     // A runtime can be initialised once only, so that a second engine takes what is there.
     static GPU: async_lock::OnceCell<Device> = async_lock::OnceCell::new();
-    GPU.get_or_try_init(|| async { Device::wgpu_options().graphics_api(WgpuBackend::WebGpu).init_async().await })
-        .await
-        .cloned()
-        .map_err(|error| Error::DeviceUnavailable { reason: error.to_string() })
+    GPU.get_or_try_init(|| async {
+        #[cfg(target_arch = "wasm32")]
+        run_constructors();
+        Device::wgpu_options().graphics_api(WgpuBackend::WebGpu).init_async().await
+    })
+    .await
+    .cloned()
+    .map_err(|error| Error::DeviceUnavailable { reason: error.to_string() })
+}
+
+/// Runs the module's constructors, of which CubeCL has thousands (crate `inventory`). To be called once.
+///
+/// In a module that does not call them, the linker (wasm-ld) takes it that each call from outside is the
+/// only one, and has them all run again before it: also before those that wasm-bindgen's glue makes for
+/// each object of WebGPU's. That was 15 ms a kernel, most of a training step (`docs/performance.md`).
+#[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+fn run_constructors() {
+    unsafe extern "C" {
+        fn __wasm_call_ctors(); // made by the linker
+    }
+    // SAFETY: once, and before anything that they prepare is used.
+    unsafe { __wasm_call_ctors() }
 }
 
 #[cfg(not(feature = "gpu"))]

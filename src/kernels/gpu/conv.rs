@@ -13,7 +13,7 @@
 use burn::backend::wgpu::CubeTensor;
 
 use super::launch::{Interface, Program, bits, empty, launch};
-use super::product::{Beside, Operand, Product, THREADS, Tile};
+use super::product::{Operand, Product, THREADS, Tile, divided, element, store_row, unrolled};
 
 /// Images whose gradients by the weights are summed by workgroups of their own at most; what is left
 /// is summed by the same ones.
@@ -49,6 +49,12 @@ impl Conv {
     /// Rows and columns of the output.
     pub fn output(&self) -> [usize; 2] {
         self.sums().map(|size| if self.pool { size / 2 } else { size })
+    }
+
+    /// Columns of the sums for the gradients by weights and bias: fours, the last of which may have some
+    /// that mean nothing.
+    fn columns(&self) -> usize {
+        (self.ci * self.taps() + 1).next_multiple_of(4)
     }
 
     /// Zeros around the gradient by the sums.
@@ -97,16 +103,17 @@ pub fn backward(
         dx
     });
     let dw = weights_wanted.then(|| {
-        let terms = s.ci * s.taps();
-        let tile = Tile::of(s.co, terms + 1);
-        let [down, across] = tile.groups(s.co, terms + 1);
+        let columns = s.columns();
+        let tile = Tile::of(s.co, columns);
+        let [down, across] = tile.groups(s.co, columns);
         let parts = n.min(PARTS_MAX);
-        let sums = empty(x, [parts, s.co, terms + 1]);
+        let sums = empty(x, [parts, s.co, columns]);
         let program = ByWeights { s: *s, tile, margin };
         launch(program, [across, down, parts], &[x, &dz], &[&sums], &[bits(n), bits(parts)]);
         let (dw, db) = (empty(x, [s.co, s.ci, s.kernel, s.kernel]), empty(x, [s.co]));
+        let terms = s.ci * s.taps();
         let groups = (s.co * (terms + 1)).div_ceil(EACH);
-        let numbers = [bits(parts), bits(s.co), bits(terms + 1)];
+        let numbers = [bits(parts), bits(s.co), bits(terms), bits(columns)];
         launch(SumParts, [groups, 1, 1], &[&sums], &[&dw, &db], &numbers);
         [dw, db]
     });
@@ -129,13 +136,15 @@ struct Convolve {
 
 impl Program for Convolve {
     fn interface(&self) -> Interface {
-        let (read, written): (&[_], &[_]) = match self.direction {
-            Direction::Back => (&[("x", "f32"), ("w", "f32")], &[("y", "f32")]),
-            Direction::Forward if self.s.pool => {
-                (&[("x", "f32"), ("w", "f32"), ("b", "f32")], &[("y", "f32"), ("source", "u32")])
-            }
-            Direction::Forward => (&[("x", "f32"), ("w", "f32"), ("b", "f32")], &[("y", "f32")]),
+        let (mut read, [oh, ow]) = (vec![("x", "f32"), ("w", "f32")], self.s.output());
+        let written = match self.direction {
+            Direction::Back => vec![("y", element(self.s.h * self.s.w))],
+            Direction::Forward if self.s.pool => vec![("y", "f32"), ("source", "u32")],
+            Direction::Forward => vec![("y", element(oh * ow))],
         };
+        if self.direction == Direction::Forward {
+            read.push(("b", "f32"));
+        }
         Interface { read, written, numbers: false }
     }
 
@@ -156,12 +165,15 @@ impl Program for Convolve {
         let taps = kernel * kernel;
         // Four columns in a row are a window where windows are pooled.
         let pooled = forward && pool;
-        let place = if pooled {
-            "let four = i / 4u; return (four / OW * 2u + i / 2u % 2u) * WIDTH + four % OW * 2u + i % 2u;"
-        } else {
-            "return i / OW * WIDTH + i % OW;"
-        };
         let columns = if pooled { 4 * oh * ow } else { oh * ow };
+        let place = if pooled {
+            format!(
+                "let four = i / 4u; let r = {}; return (r * 2u + i / 2u % 2u) * WIDTH + (four - r * {ow}u) * 2u + i % 2u;",
+                divided("four", ow, columns),
+            )
+        } else {
+            format!("let r = {}; return r * WIDTH + i - r * {ow}u;", divided("i", ow, columns))
+        };
         let store = match (forward, pooled) {
             (true, true) => "
   if (four >= COLUMNS / 4u) { return; }
@@ -176,66 +188,55 @@ impl Program for Convolve {
   source[at] = select(4u, place, most > 0.0);
 "
             .into(),
-            (true, false) => each_of_four("y[(group.z * ROWS + m) * COLUMNS + n] = max(VALUE + b[m], 0.0);", "COLUMNS"),
-            (false, _) => each_of_four("y[(group.z * ROWS + m) * COLUMNS + n] = VALUE;", "COLUMNS"),
+            (true, false) => {
+                let zero = if columns.is_multiple_of(4) { "vec4<f32>()" } else { "0.0" };
+                store_row("y", "group.z * ROWS + m", columns, |z| format!("max({z} + b[m], {zero})"))
+            }
+            (false, _) => store_row("y", "group.z * ROWS + m", columns, str::to_owned),
         };
+        let plane = height * width;
+        let base = if forward { format!("* {}u", channels * taps) } else { format!("* {taps}u + {}u", taps - 1) };
         let declarations = format!(
-            "const CHANNELS = {channels}u;
-const ROWS = {rows}u;
+            "const ROWS = {rows}u;
 const COLUMNS = {columns}u;
 const WIDTH = {width}u;
-const PLANE = {}u;
-const OW = {ow}u;
-const KERNEL = {kernel}u;
-const TAPS = {taps}u;
 fn place(i: u32) -> u32 {{ {place} }}
-fn store(group: vec3<u32>, m: u32, four: u32, value: vec4<f32>) {{{store}}}",
-            height * width,
+fn x_base(i: u32) -> u32 {{ return place(min(i, COLUMNS - 1u)); }}
+fn w_base(i: u32) -> u32 {{ return min(i, ROWS - 1u) {base}; }}
+fn store(group: vec3<u32>, m: u32, four: u32, value: vec4<f32>) {{
+  {store}
+}}"
         );
-        let weights = if forward {
-            "let at = min(vec4(4u * four) + vec4(0u, 1u, 2u, 3u), vec4(ROWS - 1u)) * (CHANNELS * TAPS) + k;"
-        } else {
-            "let at = k / TAPS * (ROWS * TAPS)
-            + min(vec4(4u * four) + vec4(0u, 1u, 2u, 3u), vec4(ROWS - 1u)) * TAPS + (TAPS - 1u - k % TAPS);"
+        // A row of the kernel at once, but for large ones; turned around on the way back.
+        let (turns, columns_loop) = match kernel {
+            2..=5 => (kernel, String::new()),
+            _ => (1, format!("for (var kx = 0u; kx < {kernel}u; kx++) {{")),
         };
+        let kx = if turns == 1 { "kx" } else { "0u" };
+        let (weights, sign) = if forward {
+            (format!("(c * {kernel}u + ky) * {kernel}u + {kx}"), '+')
+        } else {
+            (format!("c * {}u - ky * {kernel}u - {kx}", rows * taps), '-')
+        };
+        let loops = format!(
+            "for (var c = 0u; c < {channels}u; c++) {{
+  for (var ky = 0u; ky < {kernel}u; ky++) {{
+  {columns_loop}
+    let w_at = {weights};
+    let x_at = (group.z * {channels}u + c) * {plane}u + ky * WIDTH + {kx};"
+        );
+        let terms: Vec<_> = (0..turns).map(|i| [format!("w_at {sign} {i}u"), format!("x_at + {i}u")]).collect();
         Product {
             tile: self.tile,
             declarations: &declarations,
             rows: "ROWS",
-            prepare: &format!(
-                "  let last = COLUMNS - 1u;
-  let own = 4u * (column + thread % {}u);
-  let base = vec4(place(min(own, last)), place(min(own + 1u, last)), place(min(own + 2u, last)), place(min(own + 3u, last)))
-    + group.z * CHANNELS * PLANE;",
-                self.tile.width_in_fours(),
-            ),
-            repeat: "",
-            range: ["0u", "CHANNELS * TAPS"],
-            a: Operand {
-                beside: Beside::Terms,
-                load: &format!("{weights} value = vec4(w[at.x], w[at.y], w[at.z], w[at.w]);"),
-            },
-            b: Operand {
-                beside: Beside::Sums,
-                load: "let tap = k % TAPS;
-            let at = base + (k / TAPS * PLANE + tap / KERNEL * WIDTH + tap % KERNEL);
-            value = vec4(x[at.x], x[at.y], x[at.z], x[at.w]);",
-            },
+            a: Operand { name: "w", fours: false, ones: None },
+            b: Operand { name: "x", fours: false, ones: None },
+            loops: &loops,
+            terms: &terms,
         }
         .text()
     }
-}
-
-/// A statement for each of four elements, those out of range left out: `n` is its column, `VALUE` itself.
-pub fn each_of_four(statement: &str, columns: &str) -> String {
-    ["x", "y", "z", "w"]
-        .iter()
-        .enumerate()
-        .map(|(i, lane)| {
-            let statement = statement.replace("VALUE", &format!("value.{lane}"));
-            format!("\n  {{ let n = 4u * four + {i}u; if (n < {columns}) {{ {statement} }} }}")
-        })
-        .collect()
 }
 
 /// The gradient by the sums from that by the output, within its margin.
@@ -247,8 +248,8 @@ struct Spread {
 
 impl Program for Spread {
     fn interface(&self) -> Interface {
-        let read: &[_] = if self.s.pool { &[("dy", "f32"), ("source", "u32")] } else { &[("dy", "f32"), ("y", "f32")] };
-        Interface { read, written: &[("dz", "f32")], numbers: false }
+        let output = if self.s.pool { ("source", "u32") } else { ("y", "f32") };
+        Interface { read: vec![("dy", "f32"), output], written: vec![("dz", "f32")], numbers: false }
     }
 
     fn threads(&self) -> u32 {
@@ -263,26 +264,27 @@ impl Program for Spread {
         let value = if self.s.pool {
             // What is left over by the windows has no gradient.
             "if (r / 2u < OH && c / 2u < OW) {
-      let at = (group.y * CO + i / (ROWS * COLUMNS)) * OH * OW + r / 2u * OW + c / 2u;
+      let at = (group.y * CO + plane) * OH * OW + r / 2u * OW + c / 2u;
       if (source[at] == r % 2u * 2u + c % 2u) { value = dy[at]; }
     }"
         } else {
-            "let at = (group.y * CO + i / (ROWS * COLUMNS)) * OH * OW + r * OW + c;
+            "let at = (group.y * CO + plane) * OH * OW + r * OW + c;
     if (y[at] > 0.0) { value = dy[at]; }"
         };
         format!(
             "const CO = {}u;
-const ROWS = {rows}u;
-const COLUMNS = {columns}u;
 const OH = {oh}u;
 const OW = {ow}u;
 @compute @workgroup_size({EACH})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {{
   let i = group.x * {EACH}u + thread;
   if (i >= {size}u) {{ return; }}
+  let plane = {plane};
+  let within = i - plane * {}u;
+  let row = {row};
   // Wraps around in the margin, and is then too large.
-  let r = i / COLUMNS % ROWS - {margin}u;
-  let c = i % COLUMNS - {margin}u;
+  let r = row - {margin}u;
+  let c = within - row * {columns}u - {margin}u;
   var value = 0.0;
   if (r < {sums_h}u && c < {sums_w}u) {{
     {value}
@@ -291,6 +293,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }}
 ",
             self.s.co,
+            rows * columns,
+            plane = divided("i", rows * columns, size),
+            row = divided("within", columns, rows * columns),
         )
     }
 }
@@ -305,7 +310,7 @@ struct ByWeights {
 
 impl Program for ByWeights {
     fn interface(&self) -> Interface {
-        Interface { read: &[("x", "f32"), ("dz", "f32")], written: &[("sums", "f32")], numbers: true }
+        Interface { read: vec![("x", "f32"), ("dz", "f32")], written: vec![("sums", "vec4<f32>")], numbers: true }
     }
 
     fn threads(&self) -> u32 {
@@ -317,53 +322,41 @@ impl Program for ByWeights {
         let ([sums_h, sums_w], taps, margin) = (self.s.sums(), kernel * kernel, self.margin);
         let (terms, plane) = (ci * taps, h * w);
         let (z_width, z_plane) = (sums_w + 2 * margin, (sums_h + 2 * margin) * (sums_w + 2 * margin));
-        let store = each_of_four("sums[(group.z * ROWS + m) * COLUMNS + n] = VALUE;", "COLUMNS");
+        let store = store_row("sums", "group.z * ROWS + m", self.s.columns(), str::to_owned);
+        let channel = divided("i", taps, terms);
+        let row = divided("tap", kernel, taps);
         let declarations = format!(
             "const ROWS = {co}u;
-const COLUMNS = {}u;
-const ONES = {terms}u;
-const OW = {sums_w}u;
-fn place(i: u32) -> u32 {{
-  if (i >= ONES) {{ return 0u; }}
-  let tap = i % {taps}u;
-  return i / {taps}u * {plane}u + tap / {kernel}u * {w}u + tap % {kernel}u;
+fn dz_base(i: u32) -> u32 {{ return min(i, ROWS - 1u) * {z_plane}u; }}
+fn x_base(index: u32) -> u32 {{
+  let i = min(index, {terms}u - 1u);
+  let channel = {channel};
+  let tap = i - channel * {taps}u;
+  let row = {row};
+  return channel * {plane}u + row * {w}u + tap - row * {kernel}u;
 }}
-fn store(group: vec3<u32>, m: u32, four: u32, value: vec4<f32>) {{{store}}}
-var<workgroup> places: array<vec4<u32>, {}>;",
-            terms + 1,
-            self.tile.width_in_fours(),
+fn store(group: vec3<u32>, m: u32, four: u32, value: vec4<f32>) {{
+  {store}
+}}"
         );
+        let turns = unrolled(sums_w);
+        let loops = format!(
+            "for (var image = group.z; image < numbers[0].x; image += numbers[0].y) {{
+  for (var oy = 0u; oy < {sums_h}u; oy++) {{
+  for (var ox = 0u; ox < {sums_w}u; ox += {turns}u) {{
+    let z_at = image * ROWS * {z_plane}u + (oy + {margin}u) * {z_width}u + ox + {margin}u;
+    let x_at = image * {}u + oy * {w}u + ox;",
+            ci * plane,
+        );
+        let each: Vec<_> = (0..turns).map(|i| [format!("z_at + {i}u"), format!("x_at + {i}u")]).collect();
         Product {
             tile: self.tile,
             declarations: &declarations,
             rows: "ROWS",
-            prepare: &format!(
-                "  if (thread < {}u) {{
-    let own = 4u * (column + thread);
-    places[thread] = vec4(place(own), place(own + 1u), place(own + 2u), place(own + 3u));
-  }}
-  workgroupBarrier();",
-                self.tile.width_in_fours(),
-            ),
-            repeat: "for (var image = group.z; image < numbers[0].x; image += numbers[0].y)",
-            range: ["0u", &format!("{}u", sums_h * sums_w)],
-            a: Operand {
-                beside: Beside::Terms,
-                load: &format!(
-                    "let at = (image * ROWS + min(vec4(4u * four) + vec4(0u, 1u, 2u, 3u), vec4(ROWS - 1u))) * {z_plane}u
-            + ((k / OW + {margin}u) * {z_width}u + k % OW + {margin}u);
-            value = vec4(dz[at.x], dz[at.y], dz[at.z], dz[at.w]);"
-                ),
-            },
-            b: Operand {
-                beside: Beside::Terms,
-                load: &format!(
-                    "let at = places[i] + (image * {}u + k / OW * {w}u + k % OW);
-            value = vec4(x[at.x], x[at.y], x[at.z], x[at.w]);
-            value = select(value, vec4(1.0), vec4(4u * four) + vec4(0u, 1u, 2u, 3u) == vec4(ONES));",
-                    ci * plane,
-                ),
-            },
+            a: Operand { name: "dz", fours: false, ones: None },
+            b: Operand { name: "x", fours: false, ones: Some(terms) },
+            loops: &loops,
+            terms: &each,
         }
         .text()
     }
@@ -375,7 +368,7 @@ struct SumParts;
 
 impl Program for SumParts {
     fn interface(&self) -> Interface {
-        Interface { read: &[("sums", "f32")], written: &[("dw", "f32"), ("db", "f32")], numbers: true }
+        Interface { read: vec![("sums", "f32")], written: vec![("dw", "f32"), ("db", "f32")], numbers: true }
     }
 
     fn threads(&self) -> u32 {
@@ -388,14 +381,14 @@ impl Program for SumParts {
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
   let parts = numbers[0].x;
   let rows = numbers[0].y;
-  let columns = numbers[0].z;
-  let i = id.x;
-  if (i >= rows * columns) {{ return; }}
+  let terms = numbers[0].z;
+  let columns = numbers[0].w;
+  if (id.x >= rows * (terms + 1u)) {{ return; }}
+  let row = id.x / (terms + 1u);
+  let term = id.x - row * (terms + 1u);
   var sum = 0.0;
-  for (var part = 0u; part < parts; part++) {{ sum += sums[part * rows * columns + i]; }}
-  let row = i / columns;
-  let column = i % columns;
-  if (column + 1u == columns) {{ db[row] = sum; }} else {{ dw[row * (columns - 1u) + column] = sum; }}
+  for (var part = 0u; part < parts; part++) {{ sum += sums[(part * rows + row) * columns + term]; }}
+  if (term == terms) {{ db[row] = sum; }} else {{ dw[row * terms + term] = sum; }}
 }}
 "
         )

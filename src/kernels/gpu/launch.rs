@@ -34,9 +34,9 @@ pub trait Program: Clone + Debug + Eq + Hash + Send + Sync + 'static {
 /// What a program is bound to, in the order of [`launch`].
 pub struct Interface {
     /// `name: element`, read.
-    pub read: &'static [(&'static str, &'static str)],
+    pub read: Vec<(&'static str, &'static str)>,
     /// `name: element`, written.
-    pub written: &'static [(&'static str, &'static str)],
+    pub written: Vec<(&'static str, &'static str)>,
     /// Whether there are numbers: `numbers: array<vec4<u32>, 2>`.
     pub numbers: bool,
 }

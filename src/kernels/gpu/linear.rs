@@ -1,11 +1,9 @@
-//! A linear layer, with ReLU where wanted, as products. The shape is given at the launch, so that all
-//! layers and batches share their programs; only the tile may differ.
+//! A linear layer, with ReLU where wanted, as products.
 
 use burn::backend::wgpu::CubeTensor;
 
-use super::conv::each_of_four;
 use super::launch::{Interface, Program, bits, empty, launch};
-use super::product::{Beside, Operand, Product, THREADS, Tile};
+use super::product::{Operand, Product, THREADS, Tile, element, store_row, unrolled};
 
 /// Threads of a workgroup where each does an element.
 const EACH: usize = 256;
@@ -29,11 +27,11 @@ pub fn forward(s: &Linear, x: &CubeTensor, w: &CubeTensor, b: &CubeTensor, relu:
     let [down, across] = tile.groups(s.n, s.outputs);
     // Few sums, each of thousands of terms: in parts, to have something for every core.
     let parts = (GROUPS / (down * across)).clamp(1, s.inputs.div_ceil(TERMS_MIN));
-    let part = s.inputs.div_ceil(parts).next_multiple_of(16);
+    let part = s.inputs.div_ceil(parts).next_multiple_of(unrolled(s.inputs));
     let parts = s.inputs.div_ceil(part);
     let sums = empty(x, [parts, s.n, s.outputs]);
-    let numbers = [bits(s.n), bits(s.inputs), bits(s.outputs), bits(part)];
-    launch(Multiply { tile, what: What::Forward }, [across, down, parts], &[x, w], &[&sums], &numbers);
+    let program = Multiply { inputs: s.inputs, outputs: s.outputs, tile, what: What::Forward };
+    launch(program, [across, down, parts], &[x, w], &[&sums], &[bits(s.n), bits(part)]);
     let y = empty(x, [s.n, s.outputs]);
     let numbers = [bits(parts), bits(s.n * s.outputs), bits(s.outputs)];
     launch(AddBias { relu }, [(s.n * s.outputs).div_ceil(EACH), 1, 1], &[&sums, b], &[&y], &numbers);
@@ -53,8 +51,8 @@ pub fn by_input(s: &Linear, w: &CubeTensor, dz: &CubeTensor) -> CubeTensor {
     let dx = empty(w, [s.n, s.inputs]);
     let tile = Tile::of(s.n, s.inputs);
     let [down, across] = tile.groups(s.n, s.inputs);
-    let numbers = [bits(s.n), bits(s.inputs), bits(s.outputs)];
-    launch(Multiply { tile, what: What::ByInput }, [across, down, 1], &[dz, w], &[&dx], &numbers);
+    let program = Multiply { inputs: s.inputs, outputs: s.outputs, tile, what: What::ByInput };
+    launch(program, [across, down, 1], &[dz, w], &[&dx], &[bits(s.n)]);
     dx
 }
 
@@ -63,8 +61,8 @@ pub fn by_weights(s: &Linear, x: &CubeTensor, dz: &CubeTensor) -> [CubeTensor; 2
     let (dw, db) = (empty(x, [s.inputs, s.outputs]), empty(x, [s.outputs]));
     let tile = Tile::of(s.inputs + 1, s.outputs);
     let [down, across] = tile.groups(s.inputs + 1, s.outputs);
-    let numbers = [bits(s.n), bits(s.inputs), bits(s.outputs)];
-    launch(Multiply { tile, what: What::ByWeights }, [across, down, 1], &[x, dz], &[&dw, &db], &numbers);
+    let program = Multiply { inputs: s.inputs, outputs: s.outputs, tile, what: What::ByWeights };
+    launch(program, [across, down, 1], &[x, dz], &[&dw, &db], &[bits(s.n)]);
     [dw, db]
 }
 
@@ -79,18 +77,19 @@ enum What {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Multiply {
+    inputs: usize,
+    outputs: usize,
     tile: Tile,
     what: What,
 }
 
-const FOUR: &str = "vec4(4u * four) + vec4(0u, 1u, 2u, 3u)";
-
 impl Program for Multiply {
     fn interface(&self) -> Interface {
-        let (read, written): (&[_], &[_]) = match self.what {
-            What::Forward => (&[("x", "f32"), ("w", "f32")], &[("sums", "f32")]),
-            What::ByInput => (&[("dz", "f32"), ("w", "f32")], &[("dx", "f32")]),
-            What::ByWeights => (&[("x", "f32"), ("dz", "f32")], &[("dw", "f32"), ("db", "f32")]),
+        let (inputs, outputs) = (element(self.inputs), element(self.outputs));
+        let (read, written) = match self.what {
+            What::Forward => (vec![("x", "f32"), ("w", outputs)], vec![("sums", outputs)]),
+            What::ByInput => (vec![("dz", "f32"), ("w", "f32")], vec![("dx", inputs)]),
+            What::ByWeights => (vec![("x", inputs), ("dz", outputs)], vec![("dw", outputs), ("db", outputs)]),
         };
         Interface { read, written, numbers: true }
     }
@@ -100,51 +99,62 @@ impl Program for Multiply {
     }
 
     fn text(&self) -> String {
-        let (rows, range, a, b, store) = match self.what {
+        let Self { inputs, outputs, tile, what } = *self;
+        let plain = |name| Operand { name, fours: false, ones: None };
+        let row = |name, columns: usize| Operand { name, fours: columns.is_multiple_of(4), ones: None };
+        // Rows of `columns`, one after another, of which each is a row or column of the operand.
+        let along = |name: &str, end: &str, columns: usize| {
+            format!("fn {name}_base(i: u32) -> u32 {{ return min(i, {end} - 1u) * {columns}u; }}\n")
+        };
+        // The same of which each is a term.
+        let across = |name: &str, columns: usize| {
+            let last = if columns.is_multiple_of(4) { columns / 4 - 1 } else { columns - 1 };
+            format!("fn {name}_base(i: u32) -> u32 {{ return min(i, {last}u); }}\n")
+        };
+        let stride = |columns: usize| if columns.is_multiple_of(4) { columns / 4 } else { columns };
+        let (inputs_end, outputs_end) = (format!("{inputs}u"), format!("{outputs}u"));
+        // How many terms a turn has, the range of `k`, what is to be added to the bases for it, and so on.
+        let (turns, range, [a_stride, b_stride], [a, b], bases, store) = match what {
             What::Forward => (
-                "numbers[0].x",
-                ["group.z * numbers[0].w", "min(group.z * numbers[0].w + numbers[0].w, numbers[0].y)"],
-                (Beside::Terms, "x", "min(FOUR, vec4(numbers[0].x - 1u)) * numbers[0].y + k"),
-                (Beside::Sums, "w", "k * numbers[0].z + min(FOUR, vec4(numbers[0].z - 1u))"),
-                each_of_four("sums[(group.z * numbers[0].x + m) * numbers[0].z + n] = VALUE;", "numbers[0].z"),
+                unrolled(inputs),
+                ["group.z * numbers[0].y", &format!("min((group.z + 1u) * numbers[0].y, {inputs_end})")],
+                [1, stride(outputs)],
+                [plain("x"), row("w", outputs)],
+                along("x", "numbers[0].x", inputs) + &across("w", outputs),
+                store_row("sums", "group.z * numbers[0].x + m", outputs, str::to_owned),
             ),
             What::ByInput => (
-                "numbers[0].x",
-                ["0u", "numbers[0].z"],
-                (Beside::Terms, "dz", "min(FOUR, vec4(numbers[0].x - 1u)) * numbers[0].z + k"),
-                (Beside::Terms, "w", "min(FOUR, vec4(numbers[0].y - 1u)) * numbers[0].z + k"),
-                each_of_four("dx[m * numbers[0].y + n] = VALUE;", "numbers[0].y"),
+                unrolled(outputs),
+                ["0u", &outputs_end],
+                [1, 1],
+                [plain("dz"), plain("w")],
+                along("dz", "numbers[0].x", outputs) + &along("w", &inputs_end, outputs),
+                store_row("dx", "m", inputs, str::to_owned),
             ),
             What::ByWeights => (
-                "numbers[0].y + 1u",
+                1,
                 ["0u", "numbers[0].x"],
-                (Beside::Sums, "x", "k * numbers[0].y + min(FOUR, vec4(numbers[0].y - 1u))"),
-                (Beside::Sums, "dz", "k * numbers[0].z + min(FOUR, vec4(numbers[0].z - 1u))"),
-                each_of_four(
-                    "if (m < numbers[0].y) { dw[m * numbers[0].z + n] = VALUE; } else { db[n] = VALUE; }",
-                    "numbers[0].z",
+                [stride(inputs), stride(outputs)],
+                [Operand { ones: Some(inputs), ..row("x", inputs) }, row("dz", outputs)],
+                across("x", inputs) + &across("dz", outputs),
+                format!(
+                    "if (m < {inputs_end}) {{ {} }} else {{ {} }}",
+                    store_row("dw", "m", outputs, str::to_owned),
+                    store_row("db", "0u", outputs, str::to_owned),
                 ),
             ),
         };
-        let load = |(_, from, at): (Beside, &str, &str)| {
-            let at = at.replace("FOUR", FOUR);
-            format!("let at = {at}; value = vec4({from}[at.x], {from}[at.y], {from}[at.z], {from}[at.w]);")
-        };
-        let mut load_a = load(a);
-        if self.what == What::ByWeights {
-            load_a += &format!(" value = select(value, vec4(1.0), {FOUR} == vec4(numbers[0].y));");
-        }
-        Product {
-            tile: self.tile,
-            declarations: &format!("fn store(group: vec3<u32>, m: u32, four: u32, value: vec4<f32>) {{{store}}}"),
-            rows,
-            prepare: "",
-            repeat: "",
-            range,
-            a: Operand { beside: a.0, load: &load_a },
-            b: Operand { beside: b.0, load: &load(b) },
-        }
-        .text()
+        let rows = if what == What::ByWeights { format!("{}u", inputs + 1) } else { "numbers[0].x".into() };
+        let declarations = format!(
+            "{bases}fn store(group: vec3<u32>, m: u32, four: u32, value: vec4<f32>) {{
+  {store}
+}}"
+        );
+        let [from, to] = range;
+        let loops = format!("let k_end = {to};\n  for (var k = {from}; k < k_end; k += {turns}u) {{");
+        let terms: Vec<_> =
+            (0..turns).map(|i| [a_stride, b_stride].map(|stride| format!("(k + {i}u) * {stride}u"))).collect();
+        Product { tile, declarations: &declarations, rows: &rows, a, b, loops: &loops, terms: &terms }.text()
     }
 }
 
@@ -156,7 +166,7 @@ struct AddBias {
 
 impl Program for AddBias {
     fn interface(&self) -> Interface {
-        Interface { read: &[("sums", "f32"), ("b", "f32")], written: &[("y", "f32")], numbers: true }
+        Interface { read: vec![("sums", "f32"), ("b", "f32")], written: vec![("y", "f32")], numbers: true }
     }
 
     fn threads(&self) -> u32 {
@@ -184,7 +194,7 @@ struct Relu;
 
 impl Program for Relu {
     fn interface(&self) -> Interface {
-        Interface { read: &[("y", "f32"), ("dy", "f32")], written: &[("dz", "f32")], numbers: true }
+        Interface { read: vec![("y", "f32"), ("dy", "f32")], written: vec![("dz", "f32")], numbers: true }
     }
 
     fn threads(&self) -> u32 {

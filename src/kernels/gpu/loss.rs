@@ -44,8 +44,8 @@ struct CrossEntropy;
 impl Program for CrossEntropy {
     fn interface(&self) -> Interface {
         Interface {
-            read: &[("logits", "f32"), ("targets", "f32")],
-            written: &[("loss", "f32"), ("gradient", "f32")],
+            read: vec![("logits", "f32"), ("targets", "f32")],
+            written: vec![("loss", "f32"), ("gradient", "f32")],
             numbers: true,
         }
     }
@@ -95,7 +95,7 @@ struct Scale;
 
 impl Program for Scale {
     fn interface(&self) -> Interface {
-        Interface { read: &[("values", "f32"), ("factor", "f32")], written: &[("out", "f32")], numbers: true }
+        Interface { read: vec![("values", "f32"), ("factor", "f32")], written: vec![("out", "f32")], numbers: true }
     }
 
     fn threads(&self) -> u32 {
@@ -119,7 +119,7 @@ struct Pick;
 
 impl Program for Pick {
     fn interface(&self) -> Interface {
-        Interface { read: &[("x", "f32")], written: &[("value", "f32"), ("gradient", "f32")], numbers: true }
+        Interface { read: vec![("x", "f32")], written: vec![("value", "f32"), ("gradient", "f32")], numbers: true }
     }
 
     fn threads(&self) -> u32 {

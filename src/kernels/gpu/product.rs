@@ -1,16 +1,15 @@
 //! The product of two matrices, of which each kernel says where its elements are.
 //!
-//! A workgroup of 64 threads computes a tile of the product. Sixteen columns of `A` and rows of `B` at
-//! a time are put into workgroup memory; each thread then keeps up to 8×8 sums in registers, so that a
-//! number that is read takes part in up to eight multiplications. No subgroups, no atomics, at most
-//! 11 KiB of workgroup memory: what every WebGPU device has.
+//! A thread keeps up to 8×8 sums in registers, so that a number that is read takes part in up to eight
+//! multiplications; those of a workgroup compute a tile of the product and find in the cache what
+//! others have read. There is no workgroup memory and therefore no barrier: on SwiftShader, where each
+//! barrier is a change of stacks, kernels with tiles in workgroup memory ran slower and took seven
+//! times as long to compile (`docs/performance.md`). No subgroups and no atomics either.
 
 use std::fmt::Write as _;
 
 /// Threads of a workgroup.
 pub const THREADS: u32 = 64;
-/// Terms of the sums that are put into workgroup memory at a time; divides [`THREADS`].
-const DEPTH: usize = 16;
 const LANES: [&str; 4] = ["x", "y", "z", "w"];
 
 /// The tile of a workgroup: `4·down·rows × 4·across·columns`, where a thread has `4·rows × 4·columns`.
@@ -23,9 +22,10 @@ pub struct Tile {
 }
 
 /// For large products, for flat ones, and for small ones.
-const TILES: [Tile; 4] = [
+const TILES: [Tile; 5] = [
     Tile { rows: 2, columns: 2, down: 8, across: 8 },
     Tile { rows: 2, columns: 2, down: 4, across: 16 },
+    Tile { rows: 2, columns: 2, down: 2, across: 32 },
     Tile { rows: 1, columns: 2, down: 4, across: 16 },
     Tile { rows: 1, columns: 1, down: 8, across: 8 },
 ];
@@ -37,7 +37,7 @@ impl Tile {
         let cost = |tile: &Self| {
             let [rows, columns] = tile.groups(m, n);
             let area = rows * columns * tile.height() * tile.width();
-            area * (4 + 4 / tile.rows + 4 / tile.columns)
+            area * (2 + 4 / tile.rows + 4 / tile.columns)
         };
         TILES.into_iter().min_by_key(cost).expect("there are some")
     }
@@ -45,11 +45,6 @@ impl Tile {
     /// Workgroups down and across for a product of `m × n`.
     pub fn groups(&self, m: usize, n: usize) -> [usize; 2] {
         [m.div_ceil(self.height()), n.div_ceil(self.width())]
-    }
-
-    /// A quarter of the columns.
-    pub fn width_in_fours(&self) -> usize {
-        self.columns * self.across
     }
 
     fn height(&self) -> usize {
@@ -61,140 +56,198 @@ impl Tile {
     }
 }
 
-/// Which of an operand's elements lie beside one another, and are read by threads beside one another.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Beside {
-    /// Those of one sum.
-    Terms,
-    /// Those of one term: a column of `A`, a row of `B`.
-    Sums,
-}
-
-/// Reads four elements: statements that set `value: vec4<f32>`, which is zero before, from the term
-/// `k` (below the range's end) and `four`, a quarter of the first one's row or column.
-pub struct Operand<'a> {
-    pub beside: Beside,
-    pub load: &'a str,
+/// Rows of `A` or columns of `B`. The program declares `fn NAME_base(i: u32) -> u32`: where in the buffer
+/// row or column `i` begins, for any `i`, also one that is out of range.
+pub struct Operand {
+    /// The buffer.
+    pub name: &'static str,
+    /// Whether the buffer is one of fours, of which each has a term of as many rows or columns; `i` counts
+    /// fours then.
+    pub fours: bool,
+    /// The row or column of ones, where there is one.
+    pub ones: Option<usize>,
 }
 
 /// A product in WGSL.
 pub struct Product<'a> {
     pub tile: Tile,
-    /// Declarations, among them `fn store(group: vec3<u32>, m: u32, four: u32, value: vec4<f32>)`, which
-    /// takes four elements of row `m`, from column `4·four` on, some of which may be out of range.
+    /// Declarations, among them those of the operands, and `fn store(group: vec3<u32>, m: u32, four: u32,
+    /// value: vec4<f32>)`, which takes four elements of row `m`, from column `4·four` on, some of which may
+    /// be out of range.
     pub declarations: &'a str,
     /// Rows of the product, an expression.
     pub rows: &'a str,
-    /// Statements before anything else; `group` and `thread` are defined, and so are `row` and `column`,
-    /// a quarter of the tile's first ones.
-    pub prepare: &'a str,
-    /// What the sums are repeated over, as the head of a statement; or empty.
-    pub repeat: &'a str,
-    /// First term and the one after the last, expressions.
-    pub range: [&'a str; 2],
-    pub a: Operand<'a>,
-    pub b: Operand<'a>,
+    pub a: Operand,
+    pub b: Operand,
+    /// The heads of the loops over the terms, and what follows from their variables; `group` is defined.
+    pub loops: &'a str,
+    /// The terms of a turn of the inner loop: what is to be added to the bases of `A` and `B`.
+    pub terms: &'a [[String; 2]],
 }
 
 impl Product<'_> {
     /// The program's text.
     pub fn text(&self) -> String {
         let Tile { rows, columns, down, across } = self.tile;
-        let (height, width) = (rows * down, columns * across); // in fours
-        let sums = || (0..4 * rows).flat_map(move |row| (0..columns).map(move |column| (row, column)));
-        let (mut zero, mut multiply) = (String::new(), String::new());
-        for (row, column) in sums() {
-            let _ = writeln!(zero, "  var s{row}_{column} = vec4<f32>();");
-        }
+        let Self { declarations, loops, rows: m_end, a, b, .. } = self;
+        let sums: Vec<_> = (0..4 * rows).flat_map(|row| (0..columns).map(move |column| (row, column))).collect();
+        let names: Vec<_> = sums.iter().map(|(row, column)| format!("s{row}_{column}")).collect();
+        let mut bases = String::new();
         for row in 0..rows {
-            let _ = writeln!(multiply, "        let a{row} = a_tile[k * A_WIDTH + down + {}u];", row * down);
+            bases += &a.base(&format!("a{row}"), &format!("row + {row}u"));
         }
         for column in 0..columns {
-            let _ = writeln!(multiply, "        let b{column} = b_tile[k * B_WIDTH + across + {}u];", column * across);
+            bases += &b.base(&format!("b{column}"), &format!("column + {}u", column * across));
         }
-        for (row, column) in sums() {
-            let (a, lane) = (row / 4, LANES[row % 4]);
-            let _ = writeln!(multiply, "        s{row}_{column} += a{a}.{lane} * b{column};");
+        for name in &names {
+            let _ = writeln!(bases, "  var {name} = vec4<f32>();");
         }
-        let list: Vec<_> = sums().map(|(row, column)| format!("s{row}_{column}")).collect();
-        let (list, count) = (list.join(", "), list.len());
-        let Self { declarations, prepare, repeat, range: [from, to], rows: m_end, .. } = self;
-        let load_a = fill("a", &self.a, height);
-        let load_b = fill("b", &self.b, width);
-        // One more than is used, so that writing down a column does not meet the same memory bank.
-        let (a_width, b_width) = (height + 1, width + 1);
+        let mut terms = String::new();
+        for [a_at, b_at] in self.terms {
+            let _ = writeln!(terms, "    {{\n      let a_at = {a_at};\n      let b_at = {b_at};");
+            for column in 0..columns {
+                terms += &b.read(&format!("b{column}"), "b_at");
+            }
+            for row in 0..rows {
+                terms += &a.read(&format!("a{row}"), "a_at");
+            }
+            for ((row, column), name) in sums.iter().zip(&names) {
+                let _ = writeln!(terms, "      {name} += a{}.{} * b{column};", row / 4, LANES[row % 4]);
+            }
+            terms += "    }\n";
+        }
+        let close = "}".repeat(loops.matches('{').count() - loops.matches('}').count());
+        let (count, names) = (names.len(), names.join(", "));
         format!(
             "{declarations}
-const A_WIDTH = {a_width}u;
-const B_WIDTH = {b_width}u;
-var<workgroup> a_tile: array<vec4<f32>, {DEPTH} * A_WIDTH>;
-var<workgroup> b_tile: array<vec4<f32>, {DEPTH} * B_WIDTH>;
-
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {{
-  let row = group.y * {height}u;
-  let column = group.x * {width}u;
-  let down = thread / {across}u;
-  let across = thread % {across}u;
-{prepare}
-{zero}
-  {repeat} {{
-    let k_end = {to};
-    for (var first = {from}; first < k_end; first += {DEPTH}u) {{
-{load_a}
-{load_b}
-      workgroupBarrier();
-      for (var k = 0u; k < {DEPTH}u; k++) {{
-{multiply}
-      }}
-      workgroupBarrier();
-    }}
-  }}
+  let row = (group.y * {down}u + thread / {across}u) * {rows}u;
+  let column = group.x * {}u + thread % {across}u;
+{bases}
+  {loops}
+{terms}
+  {close}
   // In a loop, since the browser compiles what `store` does once for it, and not for each sum.
   let m_end = {m_end};
-  var sums = array<vec4<f32>, {count}>({list});
+  var sums = array<vec4<f32>, {count}>({names});
   for (var i = 0u; i < {count}u; i++) {{
-    let r = i / {columns}u;
-    let m = 4u * (row + down + r / 4u * {down}u) + r % 4u;
-    if (m < m_end) {{ store(group, m, column + across + i % {columns}u * {across}u, sums[i]); }}
+    let m = 4u * row + i / {columns}u;
+    if (m < m_end) {{ store(group, m, column + i % {columns}u * {across}u, sums[i]); }}
   }}
 }}
-"
+",
+            columns * across,
         )
     }
 }
 
-/// Statements that fill an operand's tile, `width` fours wide.
-fn fill(name: &str, operand: &Operand, width: usize) -> String {
-    let (upper, corner) = (name.to_uppercase(), if name == "a" { "row" } else { "column" });
-    let threads = THREADS as usize;
-    let load = operand.load;
-    match operand.beside {
-        Beside::Terms => format!(
-            "      {{
-        let term = thread % {DEPTH}u;
-        let k = first + term;
-        for (var i = thread / {DEPTH}u; i < {width}u; i += {}u) {{
-          let four = {corner} + i;
-          var value = vec4<f32>();
-          if (k < k_end) {{ {load} }}
-          {name}_tile[term * {upper}_WIDTH + i] = value;
-        }}
-      }}",
-            threads / DEPTH
-        ),
-        Beside::Sums => format!(
-            "      {{
-        let i = thread % {width}u;
-        let four = {corner} + i;
-        for (var term = thread / {width}u; term < {DEPTH}u; term += {}u) {{
-          let k = first + term;
-          var value = vec4<f32>();
-          if (k < k_end) {{ {load} }}
-          {name}_tile[term * {upper}_WIDTH + i] = value;
-        }}
-      }}",
-            threads / width
-        ),
+impl Operand {
+    /// Statements that say where four rows or columns begin.
+    fn base(&self, to: &str, four: &str) -> String {
+        let name = self.name;
+        let base = match self.fours {
+            true => format!("{name}_base({four})"),
+            false => {
+                let lanes: Vec<_> = (0..4).map(|i| format!("{name}_base(4u * ({four}) + {i}u)")).collect();
+                format!("vec4({})", lanes.join(", "))
+            }
+        };
+        let ones = self.ones.map_or_else(String::new, |at| {
+            format!("  let {to}_ones = 4u * ({four}) + vec4(0u, 1u, 2u, 3u) == vec4({at}u);\n")
+        });
+        format!("  let {to}_base = {base};\n{ones}")
+    }
+
+    /// Statements that read a term of four rows or columns.
+    fn read(&self, to: &str, at: &str) -> String {
+        let name = self.name;
+        let (index, read) = match self.fours {
+            true => (String::new(), format!("{name}[{to}_base + {at}]")),
+            false => {
+                let lanes = LANES.map(|lane| format!("{name}[{to}_at.{lane}]")).join(", ");
+                (format!("      let {to}_at = {to}_base + {at};\n"), format!("vec4({lanes})"))
+            }
+        };
+        let read = if self.ones.is_some() { format!("select({read}, vec4(1.0), {to}_ones)") } else { read };
+        format!("{index}      let {to} = {read};\n")
+    }
+}
+
+/// How many terms a turn of a loop of `count` does: some, so that the sums are not written to memory and
+/// read again for each, where that is what becomes of them; not many, for a short text.
+pub fn unrolled(count: usize) -> usize {
+    [3, 4, 2].into_iter().find(|turns| count.is_multiple_of(*turns)).unwrap_or(1)
+}
+
+/// `value / divisor` in WGSL, for a value that stays below `limit`: as a product and a shift where that
+/// is exact, since dividing is slow on every device, and not every compiler turns it into these.
+pub fn divided(value: &str, divisor: usize, limit: usize) -> String {
+    if divisor == 1 {
+        return format!("({value})");
+    }
+    for shift in 0..32 {
+        let factor = (1_u64 << shift) / divisor as u64 + 1;
+        let excess = factor * divisor as u64 - (1 << shift);
+        if excess * limit as u64 <= 1 << shift && factor * limit as u64 <= 1 << 32 {
+            return format!("((({value}) * {factor}u) >> {shift}u)");
+        }
+    }
+    format!("(({value}) / {divisor}u)")
+}
+
+/// Statements of `store` that write four elements of a row of `columns` to `name`: at once, where a row
+/// is a number of fours and the buffer therefore one of them ([`element`]), else those that are in range.
+pub fn store_row(name: &str, row: &str, columns: usize, value: impl Fn(&str) -> String) -> String {
+    if columns.is_multiple_of(4) {
+        let fours = columns / 4;
+        return format!("if (four < {fours}u) {{ {name}[({row}) * {fours}u + four] = {}; }}", value("value"));
+    }
+    LANES
+        .iter()
+        .enumerate()
+        .map(|(i, lane)| {
+            let (n, value) = (format!("4u * four + {i}u"), value(&format!("value.{lane}")));
+            format!("if ({n} < {columns}u) {{ {name}[({row}) * {columns}u + {n}] = {value}; }}\n  ")
+        })
+        .collect()
+}
+
+/// The element of a buffer of rows of `columns`, for [`store_row`].
+pub fn element(columns: usize) -> &'static str {
+    if columns.is_multiple_of(4) { "vec4<f32>" } else { "f32" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What [`divided`] says, computed.
+    fn quotient(text: &str, value: u32) -> u32 {
+        let numbers: Vec<u32> = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+        match numbers[..] {
+            [] => value,
+            [divisor] => value / divisor,
+            [factor, shift] => (value * factor) >> shift,
+            _ => panic!("{text}"),
+        }
+    }
+
+    #[test]
+    fn dividing_by_multiplying_is_exact() {
+        for divisor in [1, 2, 3, 5, 7, 9, 12, 24, 25, 26, 28, 676, 784] {
+            for limit in [9, 288, 576, 2 * 26 * 26, 64 * 784] {
+                let text = divided("i", divisor, limit);
+                assert!((0..limit as u32).all(|i| quotient(&text, i) == i / divisor as u32), "{text} for / {divisor}");
+            }
+        }
+        assert_eq!(divided("i", 784, 1 << 31), "((i) / 784u)");
+    }
+
+    #[test]
+    fn a_tile_fits_its_product() {
+        assert_eq!(Tile::of(64, 576).groups(64, 576), [1, 9]);
+        assert_eq!(Tile::of(10, 9216).groups(10, 9216)[0], 1);
+        assert!(Tile::of(10, 9216).height() == 16, "few rows, and few in vain");
     }
 }

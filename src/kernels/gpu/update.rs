@@ -4,6 +4,7 @@
 use burn::backend::wgpu::CubeTensor;
 
 use super::launch::{Interface, Program, bits, empty, launch};
+use super::product::element;
 
 /// Threads of a workgroup.
 const EACH: usize = 256;
@@ -22,9 +23,9 @@ pub fn sgd(
     let count = value.meta.shape().num_elements();
     // Before the first step there is no velocity: the gradient is there in its place, times zero.
     let momentum = if velocity.is_some() { momentum } else { 0.0 };
-    let numbers = [bits(count), momentum.to_bits(), rate.to_bits()];
+    let numbers = [bits(invocations(count)), momentum.to_bits(), rate.to_bits()];
     let read = [value, gradient, velocity.unwrap_or(gradient)];
-    launch(Sgd, grid(count), &read, &[&out[0], &out[1]], &numbers);
+    launch(Sgd { element: element(count) }, grid(count), &read, &[&out[0], &out[1]], &numbers);
     out
 }
 
@@ -53,15 +54,20 @@ pub fn adam(
     let added = [1.0 - constants.beta_1, 1.0 - constants.beta_2];
     let floats =
         [kept[0], kept[1], added[0], added[1], constants.factor, constants.epsilon, constants.rate].map(f32::to_bits);
-    let mut numbers = vec![bits(count)];
+    let mut numbers = vec![bits(invocations(count))];
     numbers.extend(floats);
     let read = [value, gradient, moment_1, moment_2];
-    launch(AdamStep, grid(count), &read, &[&out[0], &out[1], &out[2]], &numbers);
+    launch(AdamStep { element: element(count) }, grid(count), &read, &[&out[0], &out[1], &out[2]], &numbers);
     out
 }
 
+/// An invocation does four values where they are a number of fours.
+fn invocations(count: usize) -> usize {
+    if count.is_multiple_of(4) { count / 4 } else { count }
+}
+
 fn grid(count: usize) -> [usize; 3] {
-    let groups = count.div_ceil(EACH);
+    let groups = invocations(count).div_ceil(EACH);
     [groups.min(ROW), groups.div_ceil(ROW), 1]
 }
 
@@ -79,13 +85,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Sgd;
+struct Sgd {
+    element: &'static str,
+}
 
 impl Program for Sgd {
     fn interface(&self) -> Interface {
         Interface {
-            read: &[("value", "f32"), ("gradient", "f32"), ("velocity", "f32")],
-            written: &[("new_value", "f32"), ("new_velocity", "f32")],
+            read: vec![("value", self.element), ("gradient", self.element), ("velocity", self.element)],
+            written: vec![("new_value", self.element), ("new_velocity", self.element)],
             numbers: true,
         }
     }
@@ -104,13 +112,20 @@ impl Program for Sgd {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct AdamStep;
+struct AdamStep {
+    element: &'static str,
+}
 
 impl Program for AdamStep {
     fn interface(&self) -> Interface {
         Interface {
-            read: &[("value", "f32"), ("gradient", "f32"), ("moment_1", "f32"), ("moment_2", "f32")],
-            written: &[("new_value", "f32"), ("new_moment_1", "f32"), ("new_moment_2", "f32")],
+            read: vec![
+                ("value", self.element),
+                ("gradient", self.element),
+                ("moment_1", self.element),
+                ("moment_2", self.element),
+            ],
+            written: vec![("new_value", self.element), ("new_moment_1", self.element), ("new_moment_2", self.element)],
             numbers: true,
         }
     }
