@@ -172,6 +172,13 @@ impl Run {
         self.steps_per_epoch() * self.trainer.config().epochs
     }
 
+    /// The learning rate of step `step`, from 0.
+    #[must_use]
+    pub fn learning_rate(&self, step: usize) -> f64 {
+        let config = self.trainer.config();
+        config.learning_rate * config.schedule.factor(step, self.total_steps())
+    }
+
     /// Epochs that are done.
     #[must_use]
     pub fn epoch(&self) -> usize {
@@ -302,11 +309,13 @@ impl Run {
         if in_epoch == 0 {
             self.clock.epoch_losses = (0.0, 0);
         }
+        let rates: Vec<f64> = (self.step..self.step + count).map(|step| self.learning_rate(step)).collect();
         let (batcher, train) = (self.batcher.as_mut().ok_or(Error::NoDataset)?, &self.train);
         let device = self.trainer.device().clone();
-        let batches = (in_epoch..in_epoch + count).map(|step| {
+        let batches = (in_epoch..in_epoch + count).zip(rates).map(|(step, rate)| {
             let indices = batcher.indices(epoch, step);
-            batch(dataset, &dataset.train, indices.iter().map(|&i| train[i as usize] as usize), &device)
+            let indices = indices.iter().map(|&i| train[i as usize] as usize);
+            Ok((batch(dataset, &dataset.train, indices, &device)?, rate))
         });
         let losses = self.trainer.steps(batches).await?;
         let took_ms = elapsed_ms(began);
@@ -445,7 +454,7 @@ impl Run {
             steps_per_epoch: self.steps_per_epoch(),
             losses,
             running_loss: (count > 0).then(|| sum / count as f64),
-            learning_rate: config.learning_rate,
+            learning_rate: self.learning_rate(self.step.saturating_sub(1)),
             images_per_second: self.clock.step_ms.map(|ms| config.batch_size as f64 / ms * 1e3),
             elapsed_ms: self.clock.elapsed_ms,
             remaining_ms: self.clock.step_ms.map(|ms| ms * steps_left as f64),
