@@ -11,7 +11,8 @@
  *
  * @typedef {object} Config  Settings of a run.
  * @property {"sgd"|"adam"} optimizer
- * @property {number} learningRate
+ * @property {number} learningRate  That of the first step, where it has a schedule.
+ * @property {"constant"|"cosine"} schedule  How it changes over the run: not at all, or to 0 along half a cosine.
  * @property {number} momentum
  * @property {number} batchSize
  * @property {number} epochs
@@ -142,13 +143,14 @@
  * @typedef {Answer|Refusal|Posted} FromWorker
  */
 
-/** The run that the page starts with. @type {Readonly<Config>} */
+/** The run that the page starts with; the crate's `TrainConfig::quick()`. @type {Readonly<Config>} */
 export const DEFAULT_CONFIG = Object.freeze({
   optimizer: /** @type {"sgd"|"adam"} */ ("adam"),
   learningRate: 0.001,
+  schedule: /** @type {"constant"|"cosine"} */ ("cosine"),
   momentum: 0.9,
   batchSize: 64,
-  epochs: 3,
+  epochs: 2,
   seed: 1,
   validationFraction: 0,
   dropLast: false,

@@ -13,7 +13,7 @@ use glassbox::device::DeviceKind;
 use glassbox::lab::weights::{self, Notes};
 use glassbox::model::lecture;
 use glassbox::store::safetensors::{self, DType, NamedTensor};
-use glassbox::train::{EvaluateOn, OptimizerKind, Phase, Run, TrainConfig, TrainEvent};
+use glassbox::train::{EvaluateOn, OptimizerKind, Phase, Run, Schedule, TrainConfig, TrainEvent};
 
 struct Arguments {
     data: PathBuf,
@@ -24,6 +24,7 @@ struct Arguments {
     synthetic: Option<usize>,
     augment: bool,
     rates: Vec<f64>,
+    test_at: Option<usize>,
     config: TrainConfig,
 }
 
@@ -37,6 +38,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         synthetic: None,
         augment: false,
         rates: Vec::new(),
+        test_at: None,
         config: TrainConfig::default(),
     };
     let mut given = std::env::args().skip(1);
@@ -53,6 +55,22 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--test" => parsed.test = Some(value.into()),
             "--predictions" => parsed.predictions = Some(value.into()),
             "--synthetic" => parsed.synthetic = Some(value.parse()?),
+            "--test-at" => parsed.test_at = Some(value.parse()?),
+            // Those after it change it.
+            "--preset" => {
+                parsed.config = match value.as_str() {
+                    "quick" => TrainConfig::quick(),
+                    "lecture" => TrainConfig::lecture(),
+                    other => return Err(format!("no preset is called {other}").into()),
+                }
+            }
+            "--schedule" => {
+                parsed.config.schedule = match value.as_str() {
+                    "constant" => Schedule::Constant,
+                    "cosine" => Schedule::Cosine,
+                    other => return Err(format!("no schedule is called {other}").into()),
+                }
+            }
             "--epochs" => parsed.config.epochs = value.parse()?,
             "--batch" => parsed.config.batch_size = value.parse()?,
             "--seed" => parsed.config.seed = value.parse()?,
@@ -124,6 +142,7 @@ async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn E
     let config = &arguments.config;
     let device = DeviceKind::Cpu.open().await?;
     let mut run = Run::new(&lecture(), config.clone(), Some(dataset), &device)?;
+    let mut test_at = arguments.test_at;
     for epoch in 0..config.epochs {
         let changed;
         let images = if arguments.augment {
@@ -138,6 +157,10 @@ async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn E
         while run.epoch() <= epoch || run.phase() == Phase::Evaluate {
             for event in run.advance(images, 1000.0).await? {
                 tell(event)?;
+            }
+            if test_at.is_some_and(|images| run.step() * config.batch_size >= images) {
+                test_at = None;
+                println!("\rafter {} images: {}", run.step() * config.batch_size, tested(&mut run, dataset).await?);
             }
         }
     }
@@ -168,18 +191,24 @@ fn tell(event: TrainEvent) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Tests the weights of the moment, and says how good they are.
+async fn tested(run: &mut Run, dataset: &Dataset) -> Result<String, Box<dyn Error>> {
+    run.evaluate(EvaluateOn::Test);
+    while run.phase() == Phase::Evaluate {
+        run.advance(dataset, 1000.0).await?;
+    }
+    let report = &run.last().ok_or("nothing was tested")?.report;
+    Ok(format!("test loss {:.4}, test accuracy {:.2} %", report.loss, report.accuracy * 100.0))
+}
+
 /// Tests the weights as they are in the file, rounded to f16. `predictions` becomes a file of the first
 /// hundred test images and their probabilities, for `tests/golden/check_load.py`.
 async fn test(file: &Path, dataset: &Dataset, predictions: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let device = DeviceKind::Cpu.open().await?;
     let (tensors, _) = safetensors::read(&fs::read(file)?)?;
     let mut run = Run::from_tensors(&lecture(), &tensors, TrainConfig::default(), Some(dataset), &device)?;
-    run.evaluate(EvaluateOn::Test);
-    while run.phase() == Phase::Evaluate {
-        run.advance(dataset, 1000.0).await?;
-    }
+    println!("{}: {}", file.display(), tested(&mut run, dataset).await?);
     let report = &run.last().ok_or("nothing was tested")?.report;
-    println!("{}: test loss {:.4}, test accuracy {:.2} %", file.display(), report.loss, report.accuracy * 100.0);
     for row in report.confusion.counts.chunks(report.confusion.classes) {
         println!("{}", row.iter().map(|count| format!("{count:5}")).collect::<String>());
     }

@@ -12,6 +12,13 @@ const TEST_BATCH = 100;
 const WAIT_EVERY_MS = 400;
 const STEPS_QUEUED = 10;
 
+/**
+ * What the learning rate is multiplied by, by the part of the time that has passed: engines of any speed go down the
+ * same curve, and all end at 0.
+ * @type {Record<string, (done: number) => number>}
+ */
+const FACTORS = { linear: (done) => 1 - done, cosine: (done) => (1 + Math.cos(Math.PI * Math.min(1, done))) / 2 };
+
 /** Image numbers in a new order each epoch, without a last batch that is not full. @param {number} count @param {number} batch */
 function* batches(count, batch) {
   const next = random(3);
@@ -44,7 +51,7 @@ async function accuracyOf(net, { pixels, labels }, count) {
 }
 
 /** @param {any} options */
-export async function run({ entry, batch, optimizer, learningRate, momentum, decay, threads, device, seconds, images, times }) {
+export async function run({ entry, batch, optimizer, learningRate, momentum, schedule, threads, device, seconds, images, times }) {
   const [train, test, { create }] = await Promise.all([loadSplit("train"), loadSplit("t10k"), import(entry)]);
   const net = await create({ weights: makeWeights(), optimizer, lr: learningRate, momentum, threads, device });
   const order = batches(train.labels.length, batch);
@@ -60,7 +67,7 @@ export async function run({ entry, batch, optimizer, learningRate, momentum, dec
       const queued = Math.max(1, Math.min(STEPS_QUEUED, Math.floor(Math.min(WAIT_EVERY_MS, untilMs - clockMs) / stepMs)));
       for (let i = 1; i <= queued; i++) {
         const indices = order.next().value;
-        if (decay) await net.setLearningRate(learningRate * Math.max(1e-3, 1 - clockMs / 1000 / seconds));
+        if (FACTORS[schedule]) await net.setLearningRate(learningRate * Math.max(1e-3, FACTORS[schedule](clockMs / 1000 / seconds)));
         await net.setBatch(normalised(train.pixels, indices), Uint8Array.from(indices, (index) => train.labels[index]), batch);
         const got = await net.step(i === queued);
         if (i === queued) loss = got;
