@@ -19,6 +19,7 @@
  * @property {number} seed
  * @property {number} validationFraction  0 keeps all of the training data for training.
  * @property {boolean} dropLast  Whether a last, smaller batch is left out.
+ * @property {"none"|"shift"|"warp"} augment  How training images are changed, each another way in each epoch: not, moved by up to a pixel, or turned, scaled and slanted too.
  */
 
 /**
@@ -149,11 +150,12 @@ export const DEFAULT_CONFIG = Object.freeze({
   learningRate: 0.001,
   schedule: /** @type {"constant"|"cosine"} */ ("cosine"),
   momentum: 0.9,
-  batchSize: 64,
+  batchSize: 32,
   epochs: 2,
   seed: 1,
   validationFraction: 0,
   dropLast: false,
+  augment: /** @type {"none"|"shift"|"warp"} */ ("shift"),
 });
 
 /** The digits that the crate draws itself, where no MNIST can be had. @type {Readonly<SyntheticSource>} */

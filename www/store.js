@@ -121,7 +121,7 @@ export const PRESETS = {
   quick: DEFAULT_CONFIG,
   lecture: {
     optimizer: "sgd", learningRate: 0.001, schedule: "constant", momentum: 0.9, batchSize: 10, epochs: 2,
-    seed: 1, validationFraction: 0, dropLast: false,
+    seed: 1, validationFraction: 0, dropLast: false, augment: "none",
   },
 };
 

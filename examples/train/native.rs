@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use futures_lite::future::block_on;
-use glassbox::data::{self, CLASSES, Dataset, IMAGE_PIXELS, catalog, synthetic};
+use glassbox::data::augment::Augment;
+use glassbox::data::{CLASSES, Dataset, IMAGE_PIXELS, catalog, synthetic};
 use glassbox::device::DeviceKind;
 use glassbox::lab::weights::{self, Notes};
 use glassbox::model::lecture;
@@ -22,7 +23,6 @@ struct Arguments {
     test: Option<PathBuf>,
     predictions: Option<PathBuf>,
     synthetic: Option<usize>,
-    augment: bool,
     rates: Vec<f64>,
     test_at: Option<usize>,
     config: TrainConfig,
@@ -36,7 +36,6 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         test: None,
         predictions: None,
         synthetic: None,
-        augment: false,
         rates: Vec::new(),
         test_at: None,
         config: TrainConfig::default(),
@@ -44,7 +43,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         if name == "--augment" {
-            parsed.augment = true;
+            parsed.config.augment = Augment::Warp;
             continue;
         }
         let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -108,17 +107,6 @@ fn read(id: &str, folder: &Path) -> Result<Dataset, Box<dyn Error>> {
     Ok(Dataset::from_idx(entry, [&unpack(0)?, &unpack(1)?, &unpack(2)?, &unpack(3)?])?)
 }
 
-/// The training images changed a little, another time for each epoch.
-fn augmented(dataset: &Dataset, seed: u64, epoch: usize) -> Result<Dataset, Box<dyn Error>> {
-    let mut changed = dataset.clone();
-    changed.train.images.clear();
-    for i in 0..dataset.train.len() {
-        let image = data::augment::augment(dataset.train.image(i), seed, epoch as u64, i as u64)?;
-        changed.train.images.extend(image);
-    }
-    Ok(changed)
-}
-
 pub fn main() -> Result<(), Box<dyn Error>> {
     let arguments = arguments()?;
     let mut dataset = read(&arguments.dataset, &arguments.data)?;
@@ -144,21 +132,14 @@ async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn E
     let mut run = Run::new(&lecture(), config.clone(), Some(dataset), &device)?;
     let mut test_at = arguments.test_at;
     for epoch in 0..config.epochs {
-        let changed;
-        let images = if arguments.augment {
-            changed = augmented(dataset, config.seed, epoch)?;
-            &changed
-        } else {
-            dataset
-        };
         if let Some(&rate) = arguments.rates.get(epoch) {
             run.trainer_mut().set_learning_rate(rate)?;
         }
         while run.epoch() <= epoch || run.phase() == Phase::Evaluate {
-            for event in run.advance(images, 1000.0).await? {
+            for event in run.advance(dataset, 1000.0).await? {
                 tell(event)?;
             }
-            if test_at.is_some_and(|images| run.step() * config.batch_size >= images) {
+            if test_at.is_some_and(|count| run.step() * config.batch_size >= count) {
                 test_at = None;
                 println!("\rafter {} images: {}", run.step() * config.batch_size, tested(&mut run, dataset).await?);
             }

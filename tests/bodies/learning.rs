@@ -1,5 +1,6 @@
 //! Whole runs: they learn, repeat, continue, and end well.
 
+use glassbox::data::augment::Augment;
 use glassbox::device::DeviceKind;
 use glassbox::lab::{Event, Lab};
 use glassbox::train::{OptimizerKind, Phase, Schedule, TrainConfig, TrainEvent};
@@ -73,8 +74,8 @@ pub async fn learns(kind: DeviceKind) {
 }
 
 /// A run put together again from its checkpoint goes on to the bit, in the middle of an epoch.
-pub async fn continues_to_the_bit(kind: DeviceKind, optimizer: OptimizerKind, schedule: Schedule) {
-    let config = TrainConfig { optimizer, schedule, batch_size: 8, epochs: 2, seed: 4, ..TrainConfig::default() };
+pub async fn continues_to_the_bit(kind: DeviceKind, settings: TrainConfig) {
+    let config = TrainConfig { batch_size: 8, epochs: 2, seed: 4, ..settings };
     let mut whole = Lab::open(kind).await.unwrap();
     load_digits(&mut whole, 32, 10).await;
     configure(&mut whole, &config).await;
@@ -202,4 +203,19 @@ pub async fn a_schedule_sets_each_steps_rate(kind: DeviceKind) {
     // The first two losses come from before any difference.
     assert_eq!(plain[..2], got[..2]);
     assert_ne!(plain[2..], got[2..]);
+}
+
+/// Changed images are learned from in place of those of the dataset: other losses from the first step
+/// on, the same ones again with the same seed.
+pub async fn changed_images_are_other_images(kind: DeviceKind) {
+    let mut runs = Vec::new();
+    for augment in [Augment::None, Augment::Shift, Augment::Shift, Augment::Warp] {
+        let mut lab = Lab::open(kind).await.unwrap();
+        load_digits(&mut lab, 16, 10).await;
+        configure(&mut lab, &TrainConfig { augment, batch_size: 8, epochs: 1, ..TrainConfig::default() }).await;
+        runs.push(losses(&advance_until(&mut lab, |event| matches!(event, TrainEvent::EpochEnd(_))).await));
+    }
+    assert!(runs[0].iter().zip(&runs[1]).all(|(plain, changed)| plain != changed), "{runs:?}");
+    assert_eq!(runs[1], runs[2]);
+    assert_ne!(runs[2], runs[3]);
 }

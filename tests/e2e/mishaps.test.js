@@ -138,7 +138,7 @@ test("a change that would end the run asks first; keeping it keeps the run and t
   const page = await open(t);
   await training(page);
   const dialog = page.locator("#confirm[open]");
-  for (const [field, value, was] of [["optimizer", "sgd", "adam"], ["schedule", "constant", "cosine"], ["preset", "lecture", "custom"], ["batch-size", "32", "20"]]) {
+  for (const [field, value, was] of [["optimizer", "sgd", "adam"], ["schedule", "constant", "cosine"], ["augment", "none", "shift"], ["preset", "lecture", "custom"], ["batch-size", "32", "20"]]) {
     if (field === "batch-size") {
       await page.locator("#batch-size").fill(value);
       await page.locator("#batch-size").press("Enter");
@@ -187,15 +187,17 @@ test("a chosen schedule is trained with: the page's own falls to 0, the lecture'
     await says(page, "train-status", /^Done: 2 epochs/);
     return (await events(page, "progress")).slice(before).filter(({ losses }) => losses.length > 0);
   };
-  assert.equal(await page.locator("#schedule").inputValue(), "cosine");
+  assert.deepEqual([await page.locator("#schedule").inputValue(), await page.locator("#augment").inputValue()], ["cosine", "shift"]);
   const falling = await run();
   assert.ok(falling.length > 1);
   for (const progress of falling) assert.ok(Math.abs(progress.learningRate - scheduled(0.001, progress)) < 1e-9, `step ${progress.step}: ${progress.learningRate}`);
   assert.ok(falling.at(-1).learningRate < 0.0001);
   assert.match(await text(page, "train-detail"), /learning rate 0\.00\d+/);
   await page.locator("#preset").selectOption("lecture");
-  assert.equal(await page.locator("#schedule").inputValue(), "constant");
+  await until(async () => (await page.locator("#schedule").inputValue()) === "constant", "the lecture's settings are in the form");
+  assert.equal(await page.locator("#augment").inputValue(), "none");
   assert.ok((await run()).every(({ learningRate }) => learningRate === 0.001));
+  assert.deepEqual((await events(page, "run")).at(-1).config, { optimizer: "sgd", learningRate: 0.001, schedule: "constant", momentum: 0.9, batchSize: 10, epochs: 2, seed: 1, validationFraction: 0, dropLast: false, augment: "none" });
 });
 
 test("what cannot be used is not trained with: the form says why, and Train waits", async (t) => {

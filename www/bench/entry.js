@@ -81,7 +81,7 @@ export async function create({ weights, optimizer = "sgd", lr = 0.01, momentum =
   const engine = new Engine({ role: "bench", device: device === "gpu" ? "gpu" : "cpu" });
   const [started, adapter] = await Promise.all([engine.start(), device === "gpu" ? probeAdapter() : null]);
   /** @type {import("../protocol.js").Config} */
-  const config = { optimizer, learningRate: lr, schedule: "constant", momentum, batchSize: 64, epochs: 1, seed: 1, validationFraction: 0, dropLast: false };
+  const config = { optimizer, learningRate: lr, schedule: "constant", momentum, batchSize: 64, epochs: 1, seed: 1, validationFraction: 0, dropLast: false, augment: "none" };
   await engine.execute({ type: "configure", config });
   await engine.execute({ type: "importWeights", bytes: safetensorsOf(weights) });
   /** What was sent and not waited for. @type {Promise<unknown>} */
