@@ -34,6 +34,7 @@ Times Glassbox in headless Chromium beside other libraries, each with the same n
   --momentum       of sgd (0.9)
   --schedule S     curve: constant (default), or how the learning rate falls to 0 over the seconds: linear,
                    or cosine as in the page's quick start
+  --shift          curve: training images moved by up to a pixel, as in the page's quick start
   --seconds N      curve: training time of each peer (60)
   --images N       curve: test images for each point (1000); the last point takes all 10,000
   --budget S       seconds for the timed part of one measurement (60; scaling: 15; software GPU: 30 at most)
@@ -69,7 +70,7 @@ export function readOptions(args) {
     allowPositionals: true,
     options: {
       ...{ site: text, peer: text, other: { ...text, multiple: true }, adapter: text, threads: text, batch: text, steps: text, inferences: text },
-      ...{ warm: text, cold: text, pipe: text, optimizer: text, "learning-rate": text, momentum: text, schedule: text, seconds: text, images: text },
+      ...{ warm: text, cold: text, pipe: text, optimizer: text, "learning-rate": text, momentum: text, schedule: text, shift: flag, seconds: text, images: text },
       ...{ budget: text, limit: text, out: text, json: text, help: flag },
     },
   });
@@ -99,6 +100,7 @@ export function readOptions(args) {
     optimizer,
     learningRate: number("learning-rate", values["learning-rate"], optimizer === "adam" ? 0.001 : 0.01),
     momentum: number("momentum", values.momentum, 0.9),
+    shift: values.shift ?? false,
     schedule: oneOf("schedule", values.schedule ?? "constant", ["constant", "linear", "cosine"]),
     seconds,
     // Evaluated a hundred at a time.

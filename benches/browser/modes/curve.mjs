@@ -21,8 +21,8 @@ const percent = (/** @type {number} */ share) => `${Number((share * 100).toFixed
  */
 async function measurePeer(lab, peer) {
   const threads = mostThreads(lab, peer);
-  const { batch, optimizer, learningRate, momentum, schedule, seconds, images } = lab.options;
-  const settings = { work: "curve", entry: await lab.entryOf(peer), batch: batch[0], optimizer, learningRate, momentum, schedule, threads, device: peer.kind, seconds, images, times: TIMES };
+  const { batch, optimizer, learningRate, momentum, schedule, shift, seconds, images } = lab.options;
+  const settings = { work: "curve", entry: await lab.entryOf(peer), batch: batch[0], optimizer, learningRate, momentum, schedule, shift, threads, device: peer.kind, seconds, images, times: TIMES };
   /** @type {any[]} */
   const points = [];
   const result = await measure(lab, settings, {
@@ -55,7 +55,7 @@ export async function run(lab, about) {
     ["engine", "images/s", "steps", ...MARKS.map((mark) => `s to ${percent(mark)}`), "at the end", "others"],
     rows.map((row) => [row.name, figure(row.imagesPerSecond), String(row.last?.steps ?? "–"), ...MARKS.map((mark) => figure(reached(row, mark))), row.error ? `FAILED: ${row.error.slice(0, 40)}` : percent(row.last.accuracy), figure(row.others)]),
   );
-  const settings = `${options.optimizer === "adam" ? "Adam" : `SGD with momentum ${options.momentum}`}, learning rate ${options.learningRate}${FALLS[options.schedule]}, batch ${options.batch[0]}`;
+  const settings = `${options.optimizer === "adam" ? "Adam" : `SGD with momentum ${options.momentum}`}, learning rate ${options.learningRate}${FALLS[options.schedule]}, batch ${options.batch[0]}${options.shift ? ", images moved by up to a pixel" : ""}`;
   const seconds = rows.flatMap((row) => row.points.map((/** @type {any} */ point) => point.seconds));
   const svg =
     seconds.length > 0 &&

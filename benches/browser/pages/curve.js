@@ -4,7 +4,7 @@
 // what it compiles included; it stands while the net is tested. Every engine sees the same images in
 // the same order.
 
-import { loadSplit, normalised } from "./mnist.js";
+import { loadSplit, moved, normalised } from "./mnist.js";
 import { makeWeights, random } from "./net.js";
 
 const TEST_BATCH = 100;
@@ -51,10 +51,11 @@ async function accuracyOf(net, { pixels, labels }, count) {
 }
 
 /** @param {any} options */
-export async function run({ entry, batch, optimizer, learningRate, momentum, schedule, threads, device, seconds, images, times }) {
+export async function run({ entry, batch, optimizer, learningRate, momentum, schedule, shift, threads, device, seconds, images, times }) {
   const [train, test, { create }] = await Promise.all([loadSplit("train"), loadSplit("t10k"), import(entry)]);
   const net = await create({ weights: makeWeights(), optimizer, lr: learningRate, momentum, threads, device });
   const order = batches(train.labels.length, batch);
+  const shifts = random(4);
   let clockMs = 0;
   let steps = 0;
   let stepMs = Infinity;
@@ -68,7 +69,8 @@ export async function run({ entry, batch, optimizer, learningRate, momentum, sch
       for (let i = 1; i <= queued; i++) {
         const indices = order.next().value;
         if (FACTORS[schedule]) await net.setLearningRate(learningRate * Math.max(1e-3, FACTORS[schedule](clockMs / 1000 / seconds)));
-        await net.setBatch(normalised(train.pixels, indices), Uint8Array.from(indices, (index) => train.labels[index]), batch);
+        const images = shift ? normalised(moved(train.pixels, indices, shifts), indices.map((_, j) => j)) : normalised(train.pixels, indices);
+        await net.setBatch(images, Uint8Array.from(indices, (index) => train.labels[index]), batch);
         const got = await net.step(i === queued);
         if (i === queued) loss = got;
       }
