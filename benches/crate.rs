@@ -26,7 +26,7 @@ fn training(criterion: &mut Criterion) {
         let batch = Batch::new(pixels(count), &labels, &device).unwrap();
         let mut trainer = Trainer::new(&lecture(), TrainConfig::lecture(), &device).unwrap();
         group.bench_function(format!("batch {count}"), |bencher| {
-            bencher.iter(|| block_on(trainer.steps(std::iter::once(Ok(batch.clone())))).unwrap());
+            bencher.iter(|| block_on(trainer.steps(std::iter::once(Ok((batch.clone(), 0.001))))).unwrap());
         });
     }
     group.finish();

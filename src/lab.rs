@@ -278,7 +278,8 @@ impl Lab {
     async fn step_held(&mut self, read: bool) -> Result<Event> {
         let batch = self.held.as_ref().ok_or(Error::Empty { what: "batch held" })?;
         let run = self.run.as_mut().ok_or(Error::NoRun)?;
-        let loss = run.trainer_mut().step(batch);
+        let learning_rate = run.trainer().config().learning_rate;
+        let loss = run.trainer_mut().step(batch, learning_rate);
         let loss = if read { Some(device::read(vec![loss]).await?[0][0]) } else { None };
         Ok(Event::Stepped { loss })
     }

@@ -7,6 +7,7 @@ use bodies::{golden, lab, learning, saliency};
 use futures_lite::future::block_on;
 use glassbox::device::DeviceKind::Cpu;
 use glassbox::train::OptimizerKind::{Adam, Sgd};
+use glassbox::train::TrainConfig;
 
 /// A test for each body.
 macro_rules! natively {
@@ -32,8 +33,11 @@ natively! {
     saliency_explains_the_prediction => saliency::explains_the_prediction_unless_asked(Cpu);
     the_same_seed_repeats => learning::the_same_seed_repeats_to_the_bit(Cpu);
     the_net_learns => learning::learns(Cpu);
-    sgd_continues_to_the_bit => learning::continues_to_the_bit(Cpu, Sgd);
-    adam_continues_to_the_bit => learning::continues_to_the_bit(Cpu, Adam);
+    sgd_continues_to_the_bit => learning::continues_to_the_bit(Cpu, TrainConfig::lecture());
+    adam_continues_to_the_bit => learning::continues_to_the_bit(Cpu, TrainConfig::default());
+    the_quick_settings_continue_to_the_bit => learning::continues_to_the_bit(Cpu, TrainConfig::quick());
+    a_schedule_sets_each_steps_rate => learning::a_schedule_sets_each_steps_rate(Cpu);
+    changed_images_are_other_images => learning::changed_images_are_other_images(Cpu);
     divergence_leaves_good_weights => learning::divergence_leaves_good_weights(Cpu);
     the_learning_rate_changes_at_once => learning::the_learning_rate_changes_at_once(Cpu);
     bad_files_change_nothing => lab::bad_files_change_nothing(Cpu);

@@ -7,6 +7,7 @@ mod bodies;
 use bodies::{golden, lab, learning, saliency};
 use glassbox::device::DeviceKind::Cpu;
 use glassbox::train::OptimizerKind::{Adam, Sgd};
+use glassbox::train::TrainConfig;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 // As the page has it: engines live in workers.
@@ -30,8 +31,11 @@ in_the_browser! {
     cpu_saliency_explains_the_prediction => saliency::explains_the_prediction_unless_asked(Cpu);
     cpu_the_same_seed_repeats => learning::the_same_seed_repeats_to_the_bit(Cpu);
     cpu_the_net_learns => learning::learns(Cpu);
-    cpu_sgd_continues_to_the_bit => learning::continues_to_the_bit(Cpu, Sgd);
-    cpu_adam_continues_to_the_bit => learning::continues_to_the_bit(Cpu, Adam);
+    cpu_sgd_continues_to_the_bit => learning::continues_to_the_bit(Cpu, TrainConfig::lecture());
+    cpu_adam_continues_to_the_bit => learning::continues_to_the_bit(Cpu, TrainConfig::default());
+    cpu_the_quick_settings_continue_to_the_bit => learning::continues_to_the_bit(Cpu, TrainConfig::quick());
+    cpu_a_schedule_sets_each_steps_rate => learning::a_schedule_sets_each_steps_rate(Cpu);
+    cpu_changed_images_are_other_images => learning::changed_images_are_other_images(Cpu);
     cpu_divergence_leaves_good_weights => learning::divergence_leaves_good_weights(Cpu);
     cpu_the_learning_rate_changes_at_once => learning::the_learning_rate_changes_at_once(Cpu);
     cpu_bad_files_change_nothing => lab::bad_files_change_nothing(Cpu);

@@ -11,13 +11,15 @@
  *
  * @typedef {object} Config  Settings of a run.
  * @property {"sgd"|"adam"} optimizer
- * @property {number} learningRate
+ * @property {number} learningRate  That of the first step, where it has a schedule.
+ * @property {"constant"|"cosine"} schedule  How it changes over the run: not at all, or to 0 along half a cosine.
  * @property {number} momentum
  * @property {number} batchSize
  * @property {number} epochs
  * @property {number} seed
  * @property {number} validationFraction  0 keeps all of the training data for training.
  * @property {boolean} dropLast  Whether a last, smaller batch is left out.
+ * @property {"none"|"shift"|"warp"} augment  How training images are changed, each another way in each epoch: not, moved by up to a pixel, or turned, scaled and slanted too.
  */
 
 /**
@@ -142,16 +144,18 @@
  * @typedef {Answer|Refusal|Posted} FromWorker
  */
 
-/** The run that the page starts with. @type {Readonly<Config>} */
+/** The run that the page starts with; the crate's `TrainConfig::quick()`. @type {Readonly<Config>} */
 export const DEFAULT_CONFIG = Object.freeze({
   optimizer: /** @type {"sgd"|"adam"} */ ("adam"),
   learningRate: 0.001,
+  schedule: /** @type {"constant"|"cosine"} */ ("cosine"),
   momentum: 0.9,
-  batchSize: 64,
-  epochs: 3,
+  batchSize: 32,
+  epochs: 2,
   seed: 1,
   validationFraction: 0,
   dropLast: false,
+  augment: /** @type {"none"|"shift"|"warp"} */ ("shift"),
 });
 
 /** The digits that the crate draws itself, where no MNIST can be had. @type {Readonly<SyntheticSource>} */

@@ -120,8 +120,8 @@ import { DEFAULT_CONFIG } from "./protocol.js";
 export const PRESETS = {
   quick: DEFAULT_CONFIG,
   lecture: {
-    optimizer: "sgd", learningRate: 0.001, momentum: 0.9, batchSize: 10, epochs: 2,
-    seed: 1, validationFraction: 0, dropLast: false,
+    optimizer: "sgd", learningRate: 0.001, schedule: "constant", momentum: 0.9, batchSize: 10, epochs: 2,
+    seed: 1, validationFraction: 0, dropLast: false, augment: "none",
   },
 };
 

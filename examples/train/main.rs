@@ -5,8 +5,12 @@
 //! ```
 //!
 //! `DIR` holds the dataset's four `.gz` files. Prints each epoch's results, and at the end the
-//! confusion matrix. `--test FILE` tests the weights in a file instead, and `--predictions FILE` keeps what
-//! they say to a hundred test images, for `tests/golden/check_load.py`. `--synthetic N` trains on N synthetic digits instead and tests on the real ones.
+//! confusion matrix. `--preset quick` takes the settings that the page starts with, `--preset lecture`
+//! the lecture's; options after it change them. `--test-at N` tests once more after N images.
+//!
+//! `--test FILE` tests the weights in a file instead, and `--predictions FILE` keeps what they say to
+//! a hundred test images, for `tests/golden/check_load.py`. `--synthetic N` trains on N synthetic
+//! digits instead and tests on the real ones.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

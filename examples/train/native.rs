@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use futures_lite::future::block_on;
-use glassbox::data::{self, CLASSES, Dataset, IMAGE_PIXELS, catalog, synthetic};
+use glassbox::data::augment::Augment;
+use glassbox::data::{CLASSES, Dataset, IMAGE_PIXELS, catalog, synthetic};
 use glassbox::device::DeviceKind;
 use glassbox::lab::weights::{self, Notes};
 use glassbox::model::lecture;
 use glassbox::store::safetensors::{self, DType, NamedTensor};
-use glassbox::train::{EvaluateOn, OptimizerKind, Phase, Run, TrainConfig, TrainEvent};
+use glassbox::train::{EvaluateOn, OptimizerKind, Phase, Run, Schedule, TrainConfig, TrainEvent};
 
 struct Arguments {
     data: PathBuf,
@@ -22,8 +23,8 @@ struct Arguments {
     test: Option<PathBuf>,
     predictions: Option<PathBuf>,
     synthetic: Option<usize>,
-    augment: bool,
     rates: Vec<f64>,
+    test_at: Option<usize>,
     config: TrainConfig,
 }
 
@@ -35,14 +36,14 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         test: None,
         predictions: None,
         synthetic: None,
-        augment: false,
         rates: Vec::new(),
+        test_at: None,
         config: TrainConfig::default(),
     };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         if name == "--augment" {
-            parsed.augment = true;
+            parsed.config.augment = Augment::Warp;
             continue;
         }
         let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -53,6 +54,22 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--test" => parsed.test = Some(value.into()),
             "--predictions" => parsed.predictions = Some(value.into()),
             "--synthetic" => parsed.synthetic = Some(value.parse()?),
+            "--test-at" => parsed.test_at = Some(value.parse()?),
+            // Those after it change it.
+            "--preset" => {
+                parsed.config = match value.as_str() {
+                    "quick" => TrainConfig::quick(),
+                    "lecture" => TrainConfig::lecture(),
+                    other => return Err(format!("no preset is called {other}").into()),
+                }
+            }
+            "--schedule" => {
+                parsed.config.schedule = match value.as_str() {
+                    "constant" => Schedule::Constant,
+                    "cosine" => Schedule::Cosine,
+                    other => return Err(format!("no schedule is called {other}").into()),
+                }
+            }
             "--epochs" => parsed.config.epochs = value.parse()?,
             "--batch" => parsed.config.batch_size = value.parse()?,
             "--seed" => parsed.config.seed = value.parse()?,
@@ -90,17 +107,6 @@ fn read(id: &str, folder: &Path) -> Result<Dataset, Box<dyn Error>> {
     Ok(Dataset::from_idx(entry, [&unpack(0)?, &unpack(1)?, &unpack(2)?, &unpack(3)?])?)
 }
 
-/// The training images changed a little, another time for each epoch.
-fn augmented(dataset: &Dataset, seed: u64, epoch: usize) -> Result<Dataset, Box<dyn Error>> {
-    let mut changed = dataset.clone();
-    changed.train.images.clear();
-    for i in 0..dataset.train.len() {
-        let image = data::augment::augment(dataset.train.image(i), seed, epoch as u64, i as u64)?;
-        changed.train.images.extend(image);
-    }
-    Ok(changed)
-}
-
 pub fn main() -> Result<(), Box<dyn Error>> {
     let arguments = arguments()?;
     let mut dataset = read(&arguments.dataset, &arguments.data)?;
@@ -124,20 +130,18 @@ async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn E
     let config = &arguments.config;
     let device = DeviceKind::Cpu.open().await?;
     let mut run = Run::new(&lecture(), config.clone(), Some(dataset), &device)?;
+    let mut test_at = arguments.test_at;
     for epoch in 0..config.epochs {
-        let changed;
-        let images = if arguments.augment {
-            changed = augmented(dataset, config.seed, epoch)?;
-            &changed
-        } else {
-            dataset
-        };
         if let Some(&rate) = arguments.rates.get(epoch) {
             run.trainer_mut().set_learning_rate(rate)?;
         }
         while run.epoch() <= epoch || run.phase() == Phase::Evaluate {
-            for event in run.advance(images, 1000.0).await? {
+            for event in run.advance(dataset, 1000.0).await? {
                 tell(event)?;
+            }
+            if test_at.is_some_and(|count| run.step() * config.batch_size >= count) {
+                test_at = None;
+                println!("\rafter {} images: {}", run.step() * config.batch_size, tested(&mut run, dataset).await?);
             }
         }
     }
@@ -168,18 +172,24 @@ fn tell(event: TrainEvent) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Tests the weights of the moment, and says how good they are.
+async fn tested(run: &mut Run, dataset: &Dataset) -> Result<String, Box<dyn Error>> {
+    run.evaluate(EvaluateOn::Test);
+    while run.phase() == Phase::Evaluate {
+        run.advance(dataset, 1000.0).await?;
+    }
+    let report = &run.last().ok_or("nothing was tested")?.report;
+    Ok(format!("test loss {:.4}, test accuracy {:.2} %", report.loss, report.accuracy * 100.0))
+}
+
 /// Tests the weights as they are in the file, rounded to f16. `predictions` becomes a file of the first
 /// hundred test images and their probabilities, for `tests/golden/check_load.py`.
 async fn test(file: &Path, dataset: &Dataset, predictions: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let device = DeviceKind::Cpu.open().await?;
     let (tensors, _) = safetensors::read(&fs::read(file)?)?;
     let mut run = Run::from_tensors(&lecture(), &tensors, TrainConfig::default(), Some(dataset), &device)?;
-    run.evaluate(EvaluateOn::Test);
-    while run.phase() == Phase::Evaluate {
-        run.advance(dataset, 1000.0).await?;
-    }
+    println!("{}: {}", file.display(), tested(&mut run, dataset).await?);
     let report = &run.last().ok_or("nothing was tested")?.report;
-    println!("{}: test loss {:.4}, test accuracy {:.2} %", file.display(), report.loss, report.accuracy * 100.0);
     for row in report.confusion.counts.chunks(report.confusion.classes) {
         println!("{}", row.iter().map(|count| format!("{count:5}")).collect::<String>());
     }

@@ -10,6 +10,32 @@
 use super::{IMAGE_PIXELS, IMAGE_SIDE, Purpose, generator};
 use crate::error::{Error, Result};
 use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+/// How the training images of a run are changed, each another way in each epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Augment {
+    /// They stay as they are.
+    #[default]
+    None,
+    /// Moved by up to a pixel along each axis.
+    Shift,
+    /// Moved, turned, scaled and slanted, as far as [`Augmentation::default`] goes.
+    Warp,
+}
+
+impl Augment {
+    /// How far images are changed; `None` where they are not.
+    #[must_use]
+    pub fn limits(self) -> Option<Augmentation> {
+        match self {
+            Self::None => None,
+            Self::Shift => Some(Augmentation { max_shift: 1.0, max_half_turn: 0.0, max_scale: 0.0, max_shear: 0.0 }),
+            Self::Warp => Some(Augmentation::default()),
+        }
+    }
+}
 
 /// How far an image is changed at most, each way.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,18 +57,18 @@ impl Default for Augmentation {
 }
 
 impl Augmentation {
-    /// A changed copy of `image`; the same (seed, step, position) gives the same one.
+    /// A changed copy of `image`; the same (seed, epoch, position) gives the same one.
     ///
     /// # Shapes
     /// - `image` and result: `[28, 28]`
     ///
     /// # Errors
     /// [`Error::WrongLength`] when `image` is not 784 long.
-    pub fn apply(&self, image: &[u8], seed: u64, step: u64, position: u64) -> Result<Vec<u8>> {
+    pub fn apply(&self, image: &[u8], seed: u64, epoch: u64, position: u64) -> Result<Vec<u8>> {
         if image.len() != IMAGE_PIXELS {
             return Err(Error::WrongLength { what: "image", expected: IMAGE_PIXELS, got: image.len() });
         }
-        let mut random = generator(Purpose::Augmentation, seed, step, position);
+        let mut random = generator(Purpose::Augmentation, seed, epoch, position);
         let [map_x, map_y] = affine(&mut random, self.max_half_turn, self.max_shear, self.max_scale);
         let shift_x = symmetric(&mut random, self.max_shift);
         let shift_y = symmetric(&mut random, self.max_shift);
@@ -61,14 +87,6 @@ impl Augmentation {
         }
         Ok(changed)
     }
-}
-
-/// A changed copy of `image`, as far as [`Augmentation::default`] goes.
-///
-/// # Errors
-/// [`Error::WrongLength`] when `image` is not 784 long.
-pub fn augment(image: &[u8], seed: u64, step: u64, position: u64) -> Result<Vec<u8>> {
-    Augmentation::default().apply(image, seed, step, position)
 }
 
 /// Uniform in −`limit`..`limit`.
@@ -124,12 +142,13 @@ mod tests {
     #[test]
     fn the_same_key_gives_the_same_image() {
         let image = square();
-        let first = augment(&image, 1, 2, 3).unwrap();
+        let augment = |seed, step, position| Augmentation::default().apply(&image, seed, step, position).unwrap();
+        let first = augment(1, 2, 3);
         assert_eq!(first.len(), 784);
-        assert_eq!(first, augment(&image, 1, 2, 3).unwrap());
+        assert_eq!(first, augment(1, 2, 3));
         assert_ne!(first, image);
         for other in [(2, 2, 3), (1, 3, 3), (1, 2, 4)] {
-            assert_ne!(first, augment(&image, other.0, other.1, other.2).unwrap());
+            assert_ne!(first, augment(other.0, other.1, other.2));
         }
     }
 
@@ -140,11 +159,44 @@ mod tests {
     }
 
     #[test]
+    fn a_shift_moves_by_a_pixel_at_most_and_no_more_than_that() {
+        let image = square();
+        let shift = Augment::Shift.limits().unwrap();
+        let ink = |image: &[u8]| image.iter().map(|&v| f64::from(v)).sum::<f64>();
+        // Where the ink's middle is: (column, row).
+        let middle = |image: &[u8]| {
+            let along = |axis: fn(usize) -> usize| {
+                image.iter().enumerate().map(|(i, &v)| axis(i) as f64 * f64::from(v)).sum::<f64>() / ink(image)
+            };
+            (along(|i| i % 28), along(|i| i / 28))
+        };
+        let mut farthest = [0.0_f64; 2];
+        for position in 0..200 {
+            let moved = shift.apply(&image, 9, 0, position).unwrap();
+            assert!((ink(&moved) / ink(&image) - 1.0).abs() < 0.01, "nothing is lost");
+            let (column, row) = middle(&moved);
+            farthest = [farthest[0].max((column - 13.5).abs()), farthest[1].max((row - 13.5).abs())];
+        }
+        assert!(farthest.iter().all(|&far| (0.9..1.01).contains(&far)), "{farthest:?}");
+        assert!(Augment::None.limits().is_none());
+        assert_eq!(Augment::Warp.limits(), Some(Augmentation::default()));
+    }
+
+    #[test]
+    fn its_names_are_those_of_the_page() {
+        for (augment, name) in [(Augment::None, "\"none\""), (Augment::Shift, "\"shift\""), (Augment::Warp, "\"warp\"")]
+        {
+            assert_eq!(serde_json::to_string(&augment).unwrap(), name);
+            assert_eq!(serde_json::from_str::<Augment>(name).unwrap(), augment);
+        }
+    }
+
+    #[test]
     fn changes_are_small() {
         let image = square();
         let ink = |image: &[u8]| image.iter().map(|&v| f64::from(v)).sum::<f64>();
         for position in 0..200 {
-            let changed = augment(&image, 9, 0, position).unwrap();
+            let changed = Augmentation::default().apply(&image, 9, 0, position).unwrap();
             let ratio = ink(&changed) / ink(&image);
             assert!((0.75..1.35).contains(&ratio), "{ratio}");
             // The middle of the square stays ink, the corner of the image stays empty.
@@ -154,6 +206,6 @@ mod tests {
 
     #[test]
     fn other_sizes_are_an_error() {
-        assert_eq!(augment(&[0; 783], 0, 0, 0).unwrap_err().code(), "wrong_length");
+        assert_eq!(Augmentation::default().apply(&[0; 783], 0, 0, 0).unwrap_err().code(), "wrong_length");
     }
 }

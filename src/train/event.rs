@@ -61,7 +61,7 @@ pub struct Progress {
     pub losses: Vec<f32>,
     /// Mean loss of this epoch so far, as the lecture prints it.
     pub running_loss: Option<f64>,
-    /// Learning rate.
+    /// Learning rate of the last step, before it of the first: the setting times its schedule.
     pub learning_rate: f64,
     /// Training images a second, without warm-up and evaluation.
     pub images_per_second: Option<f64>,

@@ -13,7 +13,7 @@ use web_time::Instant;
 use super::config::TrainConfig;
 use super::event::{EpochEnd, Phase, Progress, ReportEvent, TrainEvent};
 use super::trainer::{Batch, Trainer};
-use crate::data::{Batcher, Dataset, Split, batcher::split_validation};
+use crate::data::{Batcher, Dataset, IMAGE_PIXELS, Split, augment::Augmentation, batcher::split_validation};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::eval::{Report, ReportBuilder};
@@ -172,6 +172,13 @@ impl Run {
         self.steps_per_epoch() * self.trainer.config().epochs
     }
 
+    /// The learning rate of step `step`, from 0.
+    #[must_use]
+    pub fn learning_rate(&self, step: usize) -> f64 {
+        let config = self.trainer.config();
+        config.learning_rate * config.schedule.factor(step, self.total_steps())
+    }
+
     /// Epochs that are done.
     #[must_use]
     pub fn epoch(&self) -> usize {
@@ -302,11 +309,15 @@ impl Run {
         if in_epoch == 0 {
             self.clock.epoch_losses = (0.0, 0);
         }
+        let rates: Vec<f64> = (self.step..self.step + count).map(|step| self.learning_rate(step)).collect();
         let (batcher, train) = (self.batcher.as_mut().ok_or(Error::NoDataset)?, &self.train);
         let device = self.trainer.device().clone();
-        let batches = (in_epoch..in_epoch + count).map(|step| {
+        let config = self.trainer.config();
+        let changes = config.augment.limits().map(|limits| (limits, config.seed, epoch as u64));
+        let batches = (in_epoch..in_epoch + count).zip(rates).map(|(step, rate)| {
             let indices = batcher.indices(epoch, step);
-            batch(dataset, &dataset.train, indices.iter().map(|&i| train[i as usize] as usize), &device)
+            let indices = indices.iter().map(|&i| train[i as usize] as usize);
+            Ok((batch(dataset, indices, changes, &device)?, rate))
         });
         let losses = self.trainer.steps(batches).await?;
         let took_ms = elapsed_ms(began);
@@ -445,7 +456,7 @@ impl Run {
             steps_per_epoch: self.steps_per_epoch(),
             losses,
             running_loss: (count > 0).then(|| sum / count as f64),
-            learning_rate: config.learning_rate,
+            learning_rate: self.learning_rate(self.step.saturating_sub(1)),
             images_per_second: self.clock.step_ms.map(|ms| config.batch_size as f64 / ms * 1e3),
             elapsed_ms: self.clock.elapsed_ms,
             remaining_ms: self.clock.step_ms.map(|ms| ms * steps_left as f64),
@@ -464,12 +475,52 @@ fn gather(dataset: &Dataset, split: &Split, indices: impl Iterator<Item = usize>
     indices.flat_map(|i| dataset.normalise(split.image(i))).collect()
 }
 
+/// A batch of training images, each changed by what follows from (seed, epoch) and its index.
 fn batch(
     dataset: &Dataset,
-    split: &Split,
     indices: impl Iterator<Item = usize> + Clone,
+    changes: Option<(Augmentation, u64, u64)>,
     device: &Device,
 ) -> Result<Batch> {
+    let split = &dataset.train;
     let labels: Vec<u8> = indices.clone().map(|i| split.labels[i]).collect();
-    Batch::new(gather(dataset, split, indices), &labels, device)
+    let Some((limits, seed, epoch)) = changes else {
+        return Batch::new(gather(dataset, split, indices), &labels, device);
+    };
+    let mut pixels = Vec::with_capacity(labels.len() * IMAGE_PIXELS);
+    for i in indices {
+        pixels.extend(dataset.normalise(&limits.apply(split.image(i), seed, epoch, i as u64)?));
+    }
+    Batch::new(pixels, &labels, device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::synthetic;
+
+    /// What is learned from, as the net gets it.
+    fn pixels(dataset: &Dataset, indices: &[usize], changes: Option<(u64, u64)>) -> Vec<f32> {
+        let changes = changes.map(|(seed, epoch)| (Augmentation::default(), seed, epoch));
+        let batch = batch(dataset, indices.iter().copied(), changes, &Device::flex()).unwrap();
+        let read = device::read(vec![batch.images.flatten(0, 3)]);
+        futures_lite::future::block_on(read).unwrap().remove(0)
+    }
+
+    #[test]
+    fn images_change_with_seed_and_epoch_and_not_with_their_batch() {
+        let dataset = synthetic::generate(20, 10, 1).unwrap();
+        let plain = pixels(&dataset, &[7, 3], None);
+        assert_eq!(plain[..784], dataset.normalise(dataset.train.image(7)));
+        let changed = pixels(&dataset, &[7, 3], Some((5, 1)));
+        assert_eq!(
+            changed[..784],
+            dataset.normalise(&Augmentation::default().apply(dataset.train.image(7), 5, 1, 7).unwrap())
+        );
+        assert_ne!(plain, changed);
+        // In another batch, as when a run goes on, it is the same; in another epoch or run it is not.
+        assert_eq!(pixels(&dataset, &[3], Some((5, 1))), changed[784..]);
+        assert_ne!(pixels(&dataset, &[7, 3], Some((5, 2))), changed);
+        assert_ne!(pixels(&dataset, &[7, 3], Some((6, 1))), changed);
+    }
 }

@@ -90,15 +90,16 @@ impl Trainer {
         Self { state: State { net, optimizer }, good: None, config, device: device.clone().without_autodiff() }
     }
 
-    /// One step on one batch.
+    /// One step on one batch, with the learning rate given: the schedule is the run's, which knows
+    /// how far it is.
     ///
     /// # Shapes
     /// - output: `[1]` f32, the batch's mean loss before the step; it stays on the device
-    pub fn step(&mut self, batch: &Batch) -> Tensor<1> {
+    pub fn step(&mut self, batch: &Batch, learning_rate: f64) -> Tensor<1> {
         let State { net, optimizer } = &mut self.state;
         let loss = cross_entropy(net.forward(batch.images.clone()), batch.targets.clone());
         let mut gradients = loss.backward();
-        optimizer.step(net, &mut gradients, self.config.learning_rate);
+        optimizer.step(net, &mut gradients, learning_rate);
         loss.without_autodiff()
     }
 
@@ -120,7 +121,7 @@ impl Trainer {
         &self.device
     }
 
-    /// Changes the learning rate from the next step on.
+    /// Changes the setting; the run heeds it from its next step on.
     ///
     /// # Errors
     /// [`Error::ConfigInvalid`].
@@ -130,16 +131,18 @@ impl Trainer {
         Ok(())
     }
 
-    /// Runs `steps`, then says whether every loss was finite. The weights from before the last
-    /// good call are kept, since a loss shows only what the weights before its step were worth.
+    /// Makes a step for each batch and learning rate, then says whether every loss was finite. The
+    /// weights from before the last good call are kept, since a loss shows only what the weights
+    /// before its step were worth.
     ///
     /// # Errors
     /// [`Error::DeviceFailed`] when the losses cannot be read.
-    pub async fn steps(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Vec<f32>> {
+    pub async fn steps(&mut self, batches: impl Iterator<Item = Result<(Batch, f64)>>) -> Result<Vec<f32>> {
         let before = self.state.clone();
         let mut losses = Vec::new();
         for batch in batches {
-            losses.push(self.step(&batch?));
+            let (batch, learning_rate) = batch?;
+            losses.push(self.step(&batch, learning_rate));
         }
         if losses.is_empty() {
             return Ok(Vec::new());

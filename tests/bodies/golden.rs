@@ -165,7 +165,7 @@ async fn ten_steps(golden: &Golden, spec: &ModelSpec, kind: DeviceKind, optimize
     let config = TrainConfig { optimizer, learning_rate, ..TrainConfig::default() };
     let mut trainer = Trainer::from_tensors(spec, &recipe_weights(spec), config, &device).unwrap();
     let batch = golden.batch(&device);
-    let losses = trainer.steps((0..10).map(|_| Ok(batch.clone()))).await.unwrap();
+    let losses = trainer.steps((0..10).map(|_| Ok((batch.clone(), learning_rate)))).await.unwrap();
     golden.compare(&format!("{prefix}/losses"), &losses, bar(kind));
     for NamedTensor { name, values, .. } in trainer.net().tensors().await.unwrap() {
         golden.compare(&format!("{prefix}/{name}"), &values, bar(kind));

@@ -1,8 +1,9 @@
 //! Whole runs: they learn, repeat, continue, and end well.
 
+use glassbox::data::augment::Augment;
 use glassbox::device::DeviceKind;
 use glassbox::lab::{Event, Lab};
-use glassbox::train::{OptimizerKind, Phase, TrainConfig, TrainEvent};
+use glassbox::train::{OptimizerKind, Phase, Schedule, TrainConfig, TrainEvent};
 use serde_json::json;
 
 use super::{advance_until, ask, configure, load_digits, losses};
@@ -73,8 +74,8 @@ pub async fn learns(kind: DeviceKind) {
 }
 
 /// A run put together again from its checkpoint goes on to the bit, in the middle of an epoch.
-pub async fn continues_to_the_bit(kind: DeviceKind, optimizer: OptimizerKind) {
-    let config = TrainConfig { optimizer, batch_size: 8, epochs: 2, seed: 4, ..TrainConfig::default() };
+pub async fn continues_to_the_bit(kind: DeviceKind, settings: TrainConfig) {
+    let config = TrainConfig { batch_size: 8, epochs: 2, seed: 4, ..settings };
     let mut whole = Lab::open(kind).await.unwrap();
     load_digits(&mut whole, 32, 10).await;
     configure(&mut whole, &config).await;
@@ -159,4 +160,62 @@ pub async fn the_learning_rate_changes_at_once(kind: DeviceKind) {
         let error = lab.execute(super::command(json!({"type": "setLearningRate", "learningRate": bad}))).await;
         assert_eq!(error.unwrap_err().code(), "config_invalid");
     }
+}
+
+/// A schedule is no more than another learning rate for each step, counted over the whole run: set by
+/// hand before each step, it gives the same weights to the bit. The rate in force is told.
+pub async fn a_schedule_sets_each_steps_rate(kind: DeviceKind) {
+    let constant = TrainConfig { batch_size: 8, epochs: 2, seed: 4, ..TrainConfig::default() };
+    let cosine = TrainConfig { schedule: Schedule::Cosine, ..constant.clone() };
+    let factors: Vec<f64> =
+        (0..8).map(|step| (1.0 + (std::f64::consts::PI * f64::from(step) / 8.0).cos()) / 2.0).collect();
+
+    let mut scheduled = Lab::open(kind).await.unwrap();
+    load_digits(&mut scheduled, 32, 10).await;
+    configure(&mut scheduled, &cosine).await;
+    let mut by_hand = Lab::open(kind).await.unwrap();
+    load_digits(&mut by_hand, 32, 10).await;
+    configure(&mut by_hand, &constant).await;
+    let (mut got, mut want) = (Vec::new(), Vec::new());
+    for (step, factor) in factors.iter().enumerate() {
+        // From the middle on the visitor wants half of it: the rest of the schedule is half as high.
+        let setting = if step < 4 { 0.001 } else { 0.0005 };
+        if step == 4 {
+            ask(&mut scheduled, json!({"type": "setLearningRate", "learningRate": setting})).await;
+        }
+        ask(&mut by_hand, json!({"type": "setLearningRate", "learningRate": setting * factor})).await;
+        let here = move |event: &TrainEvent| matches!(event, TrainEvent::Progress(p) if p.step == step + 1);
+        let events = advance_until(&mut scheduled, here).await;
+        let Some(TrainEvent::Progress(progress)) = events.last() else { panic!("news") };
+        assert!((progress.learning_rate - setting * factor).abs() < 1e-15, "{step}: {}", progress.learning_rate);
+        got.extend(losses(&events));
+        want.extend(losses(&advance_until(&mut by_hand, here).await));
+    }
+    assert_eq!(got.len(), 8);
+    assert_eq!(got, want);
+    let weights = json!({"type": "exportWeights", "half": false});
+    assert_eq!(ask(&mut scheduled, weights.clone()).await, ask(&mut by_hand, weights).await);
+    // And it is not what the learning rate alone gives.
+    let mut plain = Lab::open(kind).await.unwrap();
+    load_digits(&mut plain, 32, 10).await;
+    configure(&mut plain, &constant).await;
+    let plain = losses(&advance_until(&mut plain, |event| matches!(event, TrainEvent::Finished)).await);
+    // The first two losses come from before any difference.
+    assert_eq!(plain[..2], got[..2]);
+    assert_ne!(plain[2..], got[2..]);
+}
+
+/// Changed images are learned from in place of those of the dataset: other losses from the first step
+/// on, the same ones again with the same seed.
+pub async fn changed_images_are_other_images(kind: DeviceKind) {
+    let mut runs = Vec::new();
+    for augment in [Augment::None, Augment::Shift, Augment::Shift, Augment::Warp] {
+        let mut lab = Lab::open(kind).await.unwrap();
+        load_digits(&mut lab, 16, 10).await;
+        configure(&mut lab, &TrainConfig { augment, batch_size: 8, epochs: 1, ..TrainConfig::default() }).await;
+        runs.push(losses(&advance_until(&mut lab, |event| matches!(event, TrainEvent::EpochEnd(_))).await));
+    }
+    assert!(runs[0].iter().zip(&runs[1]).all(|(plain, changed)| plain != changed), "{runs:?}");
+    assert_eq!(runs[1], runs[2]);
+    assert_ne!(runs[2], runs[3]);
 }

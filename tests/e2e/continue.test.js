@@ -97,7 +97,7 @@ test("a paused run is offered after a reload; discarding it is for good", async 
   const step = (await says(page, "train-status", /^Paused at step/)).match(/step (\d+)/)?.[1];
   await page.reload();
   await page.locator("#continue-offer").waitFor();
-  assert.match(await text(page, "continue-text"), new RegExp(` ${step} of 30 steps`));
+  assert.match(await text(page, "continue-text"), new RegExp(` ${step} of 20 steps`));
   await page.locator("#continue-discard").click();
   await page.locator("#continue-offer").waitFor({ state: "hidden" });
   await settled(page);

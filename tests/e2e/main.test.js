@@ -30,7 +30,7 @@ test("MNIST is loaded, shown and counted; twenty steps on it teach a lot", { ski
   await page.locator("#train-start").click();
   await reached(page, 20);
   await page.locator("#train-pause").click();
-  await says(page, "train-status", /^Paused at step \d+ of 2,814/);
+  await says(page, "train-status", /^Paused at step \d+ of 3,750/);
   const all = await losses(page);
   assert.ok(mean(all.slice(-3)) < 0.7 * all[0]);
   const accuracy = await testAccuracy(page, 180_000);

@@ -20,6 +20,9 @@ async function training(page, fields = {}) {
 const fault = (page, role) =>
   page.evaluate((role) => /** @type {any} */ (window).seen.workers[role].postMessage({ id: 1e9, type: "command", command: { type: "fault" } }), role);
 
+/** What a cosine makes of a learning rate at a step. @param {number} rate @param {{step: number, totalSteps: number}} progress */
+const scheduled = (rate, { step, totalSteps }) => (rate * (1 + Math.cos((Math.PI * (step - 1)) / totalSteps))) / 2;
+
 /** Waits for another step. @param {import("playwright-core").Page} page */
 async function goesOn(page) {
   const count = (await losses(page)).length;
@@ -135,7 +138,7 @@ test("a change that would end the run asks first; keeping it keeps the run and t
   const page = await open(t);
   await training(page);
   const dialog = page.locator("#confirm[open]");
-  for (const [field, value, was] of [["optimizer", "sgd", "adam"], ["preset", "lecture", "custom"], ["batch-size", "32", "20"]]) {
+  for (const [field, value, was] of [["optimizer", "sgd", "adam"], ["schedule", "constant", "cosine"], ["augment", "none", "shift"], ["preset", "lecture", "custom"], ["batch-size", "32", "20"]]) {
     if (field === "batch-size") {
       await page.locator("#batch-size").fill(value);
       await page.locator("#batch-size").press("Enter");
@@ -164,15 +167,44 @@ test("the learning rate changes while it trains, and does not end the run", asyn
   const page = await open(t);
   await training(page);
   await settings(page, { "learning-rate": 0.0005 });
-  await until(async () => (await events(page, "progress")).at(-1)?.learningRate === 0.0005, "the new learning rate is used");
+  // The schedule goes on below the new rate.
+  await until(async () => {
+    const progress = (await events(page, "progress")).at(-1);
+    return progress && Math.abs(progress.learningRate - scheduled(0.0005, progress)) < 1e-9;
+  }, "the new learning rate is used");
   assert.ok(await page.locator("#confirm[open]").isHidden());
   await goesOn(page);
+});
+
+test("a chosen schedule is trained with: the page's own falls to 0, the lecture's stays", async (t) => {
+  const page = await open(t);
+  await useDigits(page, { trainCount: 60, testCount: 10 });
+  await settings(page, { "batch-size": 10 });
+  const run = async () => {
+    const before = (await events(page, "progress")).length;
+    await page.locator("#train-start").click();
+    await until(async () => (await events(page, "progress")).slice(before).at(-1)?.step === 12, "it is trained to the end");
+    await says(page, "train-status", /^Done: 2 epochs/);
+    return (await events(page, "progress")).slice(before).filter(({ losses }) => losses.length > 0);
+  };
+  assert.deepEqual([await page.locator("#schedule").inputValue(), await page.locator("#augment").inputValue()], ["cosine", "shift"]);
+  const falling = await run();
+  assert.ok(falling.length > 1);
+  for (const progress of falling) assert.ok(Math.abs(progress.learningRate - scheduled(0.001, progress)) < 1e-9, `step ${progress.step}: ${progress.learningRate}`);
+  assert.ok(falling.at(-1).learningRate < 0.0001);
+  assert.match(await text(page, "train-detail"), /learning rate 0\.00\d+/);
+  await page.locator("#preset").selectOption("lecture");
+  await until(async () => (await page.locator("#schedule").inputValue()) === "constant", "the lecture's settings are in the form");
+  assert.equal(await page.locator("#augment").inputValue(), "none");
+  assert.ok((await run()).every(({ learningRate }) => learningRate === 0.001));
+  const ofTrainer = (await events(page, "run")).filter(({ trainCount }) => trainCount === 60);
+  assert.deepEqual(ofTrainer.at(-1).config, { optimizer: "sgd", learningRate: 0.001, schedule: "constant", momentum: 0.9, batchSize: 10, epochs: 2, seed: 1, validationFraction: 0, dropLast: false, augment: "none" });
 });
 
 test("what cannot be used is not trained with: the form says why, and Train waits", async (t) => {
   const page = await open(t);
   await useDigits(page, { trainCount: 60, testCount: 10 });
-  await settings(page, { "learning-rate": 1000000, "batch-size": 20 });
+  await settings(page, { "learning-rate": 1000000, schedule: "constant", "batch-size": 20 });
   // Another setting puts the form right again; a wrong one that is the last stays and is refused.
   await until(async () => (await page.locator("#learning-rate").inputValue()) === "0.001", "the learning rate is what is used");
   await settings(page, { "learning-rate": 1000000 });
@@ -191,7 +223,7 @@ test("what is set while a run is being set up is what is trained with", async (t
   const files = await digitFiles(page, { trainCount: 60, testCount: 10 });
   await page.locator("#data-files").setInputFiles(files);
   await page.locator('#data-source[data-id="own"]').waitFor();
-  await settings(page, { "batch-size": 30, epochs: 1, "learning-rate": 0.002 });
+  await settings(page, { "batch-size": 30, epochs: 1, schedule: "constant", "learning-rate": 0.002 });
   await until(async () => (await events(page, "run")).some(({ trainCount }) => trainCount === 60), "there is a run on the files");
   await page.locator("#train-start").click();
   await says(page, "train-status", /^Done/);

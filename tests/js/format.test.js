@@ -8,7 +8,7 @@ import { smoothed, table } from "../../www/views/curve.js";
 
 const dataset = { id: "mnist", title: "MNIST", classNames: [..."0123456789"], mean: 0, std: 1, trainCount: 60_000, testCount: 10_000 };
 const model = { name: "lecture", parameters: 1, multiplyAdds: 1, layers: [] };
-const run = { config: initialState().config, model, stepsPerEpoch: 10, totalSteps: 30, epoch: 0, step: 0, trainCount: 1, validationCount: 0 };
+const run = { config: { ...initialState().config, epochs: 3, schedule: "constant" }, model, stepsPerEpoch: 10, totalSteps: 30, epoch: 0, step: 0, trainCount: 1, validationCount: 0 };
 const progress = (more) => ({
   type: "progress",
   progress: {
@@ -56,6 +56,8 @@ test("the status names each phase of a run", () => {
 test("the details are the numbers of the moment", () => {
   assert.equal(trainingDetail(after(...training)), "");
   assert.equal(trainingDetail(after(...training, progress({ epoch: 2, step: 14 }))), "Epoch 2 of 3, step 4 of 10, running loss 1.500, 1,235 images/s, ≈ 2 min left");
+  const cosine = { type: "run", run: { ...run, config: { ...run.config, schedule: "cosine" } } };
+  assert.match(trainingDetail(after(...training, cosine, progress({ learningRate: 0.00085355 }))), /loss 1\.500, learning rate 0\.00085, 1,235 images/);
   assert.equal(trainingDetail(after(...training, progress({ phase: "evaluate", evaluated: 300, evaluateTotal: 10_000 }))), "300 of 10,000 images tested");
 });
 

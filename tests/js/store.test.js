@@ -69,12 +69,17 @@ test("an answer that comes after the pad was cleared is dropped", () => {
 test("a preset fills the settings, and a changed setting makes it custom until it is set back", () => {
   const lecture = after({ type: "preset", preset: "lecture" });
   assert.deepEqual([lecture.config.optimizer, lecture.config.batchSize, lecture.config.epochs], ["sgd", 10, 2]);
+  assert.deepEqual([lecture.config.schedule, lecture.config.augment], ["constant", "none"], "the lecture's learning rate and images stay");
   const custom = reduce(lecture, { type: "config", change: { batchSize: 20 } });
   assert.equal(custom.preset, "custom");
   assert.equal(reduce(custom, { type: "config", change: { batchSize: 10 } }).preset, "lecture");
   assert.equal(reduce(lecture, { type: "config", change: { seed: 9 } }).preset, "lecture");
   assert.equal(reduce(reduce(lecture, { type: "config", change: { seed: 9 } }), { type: "preset", preset: "quick" }).config.seed, 9);
   assert.equal(presetOf(PRESETS.quick), "quick");
+  assert.equal(initialState().config.schedule, "cosine", "what the page starts with falls to 0");
+  for (const change of [{ schedule: /** @type {const} */ ("constant") }, { augment: /** @type {const} */ ("none") }]) {
+    assert.equal(presetOf({ ...PRESETS.quick, ...change }), "custom");
+  }
 });
 
 test("losses are kept with their steps", () => {
@@ -135,6 +140,8 @@ test("only the learning rate may differ from the run's settings without a new ru
   assert.equal(configIsNew(begun), false);
   assert.equal(configIsNew(reduce(begun, { type: "config", change: { learningRate: 0.01 } })), false);
   assert.equal(configIsNew(reduce(begun, { type: "config", change: { epochs: 7 } })), true);
+  assert.equal(configIsNew(reduce(begun, { type: "config", change: { schedule: "constant" } })), true);
+  assert.equal(configIsNew(reduce(begun, { type: "config", change: { augment: "none" } })), true);
   assert.equal(configIsNew(initialState()), true);
 });
 

@@ -80,7 +80,8 @@ export function safetensorsOf(weights) {
 export async function create({ weights, optimizer = "sgd", lr = 0.01, momentum = 0.9, device }) {
   const engine = new Engine({ role: "bench", device: device === "gpu" ? "gpu" : "cpu" });
   const [started, adapter] = await Promise.all([engine.start(), device === "gpu" ? probeAdapter() : null]);
-  const config = { optimizer, learningRate: lr, momentum, batchSize: 64, epochs: 1, seed: 1, validationFraction: 0, dropLast: false };
+  /** @type {import("../protocol.js").Config} */
+  const config = { optimizer, learningRate: lr, schedule: "constant", momentum, batchSize: 64, epochs: 1, seed: 1, validationFraction: 0, dropLast: false, augment: "none" };
   await engine.execute({ type: "configure", config });
   await engine.execute({ type: "importWeights", bytes: safetensorsOf(weights) });
   /** What was sent and not waited for. @type {Promise<unknown>} */

@@ -141,6 +141,7 @@ export function trainingDetail(state) {
     `step ${count(Math.max(0, inEpoch))} of ${count(progress.stepsPerEpoch)}`,
   ];
   if (progress.runningLoss !== null && Number.isFinite(progress.runningLoss)) parts.push(`running loss ${loss(progress.runningLoss)}`);
+  if (state.run?.config.schedule === "cosine") parts.push(`learning rate ${Number(progress.learningRate.toPrecision(2))}`);
   if (progress.imagesPerSecond) parts.push(`${count(progress.imagesPerSecond)} images/s`);
   if (state.training && progress.remainingMs !== null) parts.push(`${about(progress.remainingMs)} left`);
   return parts.join(", ");

@@ -17,6 +17,8 @@ import { about, clock, count, loss, percent, refusal, trainingDetail, trainingSt
 export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, onReset }) {
   const preset = byId("preset", HTMLSelectElement);
   const optimizer = byId("optimizer", HTMLSelectElement);
+  const schedule = byId("schedule", HTMLSelectElement);
+  const augment = byId("augment", HTMLSelectElement);
   /** Each number field: what it sets, and how it is written. @type {Record<string, {field: HTMLInputElement, key: keyof Config, scale: number}>} */
   const numbers = {};
   const wrong = byId("settings-wrong", HTMLElement);
@@ -51,6 +53,8 @@ export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, 
     onPreset(/** @type {import("../store.js").PresetName} */ (preset.value)),
   );
   optimizer.addEventListener("change", () => onConfig({ optimizer: optimizer.value === "sgd" ? "sgd" : "adam" }));
+  schedule.addEventListener("change", () => onConfig({ schedule: schedule.value === "cosine" ? "cosine" : "constant" }));
+  augment.addEventListener("change", () => onConfig({ augment: /** @type {Config["augment"]} */ (augment.value) }));
   byId("train-form", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
 
   const [start, pause, stop, reset] = ["train-start", "train-pause", "train-stop", "train-reset"].map(button);
@@ -72,6 +76,8 @@ export function createTrainView({ onPreset, onConfig, onTrain, onPause, onStop, 
   function fill({ config, preset: chosen }) {
     preset.value = chosen;
     optimizer.value = config.optimizer;
+    schedule.value = config.schedule;
+    augment.value = config.augment;
     for (const { field, key, scale } of Object.values(numbers)) {
       const text = String(Number((Number(config[key]) * scale).toPrecision(12)));
       if (field.value !== text) field.value = text;

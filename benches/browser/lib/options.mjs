@@ -32,7 +32,9 @@ Times Glassbox in headless Chromium beside other libraries, each with the same n
   --optimizer O    sgd or adam (steps: sgd; curve: adam)
   --learning-rate  0.01 for sgd, 0.001 for adam
   --momentum       of sgd (0.9)
-  --decay          curve: the learning rate falls in a straight line to 0 over the seconds
+  --schedule S     curve: constant (default), or how the learning rate falls to 0 over the seconds: linear,
+                   or cosine as in the page's quick start
+  --shift          curve: training images moved by up to a pixel, as in the page's quick start
   --seconds N      curve: training time of each peer (60)
   --images N       curve: test images for each point (1000); the last point takes all 10,000
   --budget S       seconds for the timed part of one measurement (60; scaling: 15; software GPU: 30 at most)
@@ -68,7 +70,7 @@ export function readOptions(args) {
     allowPositionals: true,
     options: {
       ...{ site: text, peer: text, other: { ...text, multiple: true }, adapter: text, threads: text, batch: text, steps: text, inferences: text },
-      ...{ warm: text, cold: text, pipe: text, optimizer: text, "learning-rate": text, momentum: text, decay: flag, seconds: text, images: text },
+      ...{ warm: text, cold: text, pipe: text, optimizer: text, "learning-rate": text, momentum: text, schedule: text, shift: flag, seconds: text, images: text },
       ...{ budget: text, limit: text, out: text, json: text, help: flag },
     },
   });
@@ -98,7 +100,8 @@ export function readOptions(args) {
     optimizer,
     learningRate: number("learning-rate", values["learning-rate"], optimizer === "adam" ? 0.001 : 0.01),
     momentum: number("momentum", values.momentum, 0.9),
-    decay: values.decay ?? false,
+    shift: values.shift ?? false,
+    schedule: oneOf("schedule", values.schedule ?? "constant", ["constant", "linear", "cosine"]),
     seconds,
     // Evaluated a hundred at a time.
     images: Math.min(10_000, Math.round(images / 100) * 100),

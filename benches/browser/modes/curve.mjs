@@ -6,6 +6,8 @@ import { decades, plot } from "../lib/svg.mjs";
 
 /** When the net is tested, in seconds of training. */
 const TIMES = [1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120, 150, 180, 240, 300, 420, 600];
+/** What a schedule does to the learning rate, in words. @type {Record<string, string>} */
+const FALLS = { constant: "", linear: " falling to 0 in a straight line", cosine: " falling to 0 along half a cosine" };
 /** Accuracies that somebody waits for. */
 const MARKS = [0.9, 0.95, 0.98, 0.99];
 const ACCURACY_TICKS = [0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995];
@@ -19,8 +21,8 @@ const percent = (/** @type {number} */ share) => `${Number((share * 100).toFixed
  */
 async function measurePeer(lab, peer) {
   const threads = mostThreads(lab, peer);
-  const { batch, optimizer, learningRate, momentum, decay, seconds, images } = lab.options;
-  const settings = { work: "curve", entry: await lab.entryOf(peer), batch: batch[0], optimizer, learningRate, momentum, decay, threads, device: peer.kind, seconds, images, times: TIMES };
+  const { batch, optimizer, learningRate, momentum, schedule, shift, seconds, images } = lab.options;
+  const settings = { work: "curve", entry: await lab.entryOf(peer), batch: batch[0], optimizer, learningRate, momentum, schedule, shift, threads, device: peer.kind, seconds, images, times: TIMES };
   /** @type {any[]} */
   const points = [];
   const result = await measure(lab, settings, {
@@ -53,7 +55,7 @@ export async function run(lab, about) {
     ["engine", "images/s", "steps", ...MARKS.map((mark) => `s to ${percent(mark)}`), "at the end", "others"],
     rows.map((row) => [row.name, figure(row.imagesPerSecond), String(row.last?.steps ?? "–"), ...MARKS.map((mark) => figure(reached(row, mark))), row.error ? `FAILED: ${row.error.slice(0, 40)}` : percent(row.last.accuracy), figure(row.others)]),
   );
-  const settings = `${options.optimizer === "adam" ? "Adam" : `SGD with momentum ${options.momentum}`}, learning rate ${options.learningRate}${options.decay ? " falling to 0" : ""}, batch ${options.batch[0]}`;
+  const settings = `${options.optimizer === "adam" ? "Adam" : `SGD with momentum ${options.momentum}`}, learning rate ${options.learningRate}${FALLS[options.schedule]}, batch ${options.batch[0]}${options.shift ? ", images moved by up to a pixel" : ""}`;
   const seconds = rows.flatMap((row) => row.points.map((/** @type {any} */ point) => point.seconds));
   const svg =
     seconds.length > 0 &&

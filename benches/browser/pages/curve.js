@@ -4,13 +4,20 @@
 // what it compiles included; it stands while the net is tested. Every engine sees the same images in
 // the same order.
 
-import { loadSplit, normalised } from "./mnist.js";
+import { loadSplit, moved, normalised } from "./mnist.js";
 import { makeWeights, random } from "./net.js";
 
 const TEST_BATCH = 100;
 /** The device is waited for at least this often, so that what is queued is bounded. */
 const WAIT_EVERY_MS = 400;
 const STEPS_QUEUED = 10;
+
+/**
+ * What the learning rate is multiplied by, by the part of the time that has passed: engines of any speed go down the
+ * same curve, and all end at 0.
+ * @type {Record<string, (done: number) => number>}
+ */
+const FACTORS = { linear: (done) => 1 - done, cosine: (done) => (1 + Math.cos(Math.PI * Math.min(1, done))) / 2 };
 
 /** Image numbers in a new order each epoch, without a last batch that is not full. @param {number} count @param {number} batch */
 function* batches(count, batch) {
@@ -44,10 +51,11 @@ async function accuracyOf(net, { pixels, labels }, count) {
 }
 
 /** @param {any} options */
-export async function run({ entry, batch, optimizer, learningRate, momentum, decay, threads, device, seconds, images, times }) {
+export async function run({ entry, batch, optimizer, learningRate, momentum, schedule, shift, threads, device, seconds, images, times }) {
   const [train, test, { create }] = await Promise.all([loadSplit("train"), loadSplit("t10k"), import(entry)]);
   const net = await create({ weights: makeWeights(), optimizer, lr: learningRate, momentum, threads, device });
   const order = batches(train.labels.length, batch);
+  const shifts = random(4);
   let clockMs = 0;
   let steps = 0;
   let stepMs = Infinity;
@@ -60,8 +68,9 @@ export async function run({ entry, batch, optimizer, learningRate, momentum, dec
       const queued = Math.max(1, Math.min(STEPS_QUEUED, Math.floor(Math.min(WAIT_EVERY_MS, untilMs - clockMs) / stepMs)));
       for (let i = 1; i <= queued; i++) {
         const indices = order.next().value;
-        if (decay) await net.setLearningRate(learningRate * Math.max(1e-3, 1 - clockMs / 1000 / seconds));
-        await net.setBatch(normalised(train.pixels, indices), Uint8Array.from(indices, (index) => train.labels[index]), batch);
+        if (FACTORS[schedule]) await net.setLearningRate(learningRate * Math.max(1e-3, FACTORS[schedule](clockMs / 1000 / seconds)));
+        const images = shift ? normalised(moved(train.pixels, indices, shifts), indices.map((_, j) => j)) : normalised(train.pixels, indices);
+        await net.setBatch(images, Uint8Array.from(indices, (index) => train.labels[index]), batch);
         const got = await net.step(i === queued);
         if (i === queued) loss = got;
       }

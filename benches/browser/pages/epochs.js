@@ -36,7 +36,7 @@ export async function run({ site, device, batch, counts, optimizer, learningRate
   async function epochMs(count) {
     const train = files(count);
     await engine.execute({ type: "loadIdx", id: "own", trainImages: train.images, trainLabels: train.labels, testImages: test.images, testLabels: test.labels });
-    const config = { optimizer, learningRate, momentum, batchSize: batch, epochs: 1, seed: 1, validationFraction: 0, dropLast: true };
+    const config = { optimizer, learningRate, schedule: "constant", momentum, batchSize: batch, epochs: 1, seed: 1, validationFraction: 0, dropLast: true, augment: "none" };
     await engine.execute({ type: "configure", config });
     const began = performance.now();
     for (;;) {
