@@ -79,7 +79,7 @@ pub fn linear(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>) -> Option<Tensor<2>> 
 /// `relu(x w + b)` in one; or `None` when it must be done in two, as always on the CPU.
 ///
 /// # Shapes
-/// Those of [`linear`].
+/// Those of [`linear`](fn@linear).
 pub fn linear_relu(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>) -> Option<Tensor<2>> {
     #[cfg(feature = "gpu")]
     return gpu::linear(x, w, b, true);

@@ -2,9 +2,9 @@
 //!
 //! A thread keeps up to 8×8 sums in registers, so that a number that is read takes part in up to eight
 //! multiplications; those of a workgroup compute a tile of the product and find in the cache what
-//! others have read. There is no workgroup memory and therefore no barrier: on SwiftShader, where each
-//! barrier is a change of stacks, kernels with tiles in workgroup memory ran slower and took seven
-//! times as long to compile (`docs/performance.md`). No subgroups and no atomics either.
+//! others have read. There is no workgroup memory and therefore no barrier: on SwiftShader, kernels with
+//! tiles in workgroup memory ran slower and took seven times as long to compile
+//! (`docs/performance.md`). No subgroups and no atomics either.
 
 use std::fmt::Write as _;
 
