@@ -2,7 +2,7 @@
 //!
 //! Burn computes a convolution's gradient by its weights as a convolution with kernels as large as the
 //! images, and a step in more than a hundred small kernels, each of which is compiled on the first one
-//! (`docs/performance.md`). Here a step is some thirty, of fifteen programs.
+//! (`docs/performance.md`). Here a step is 29, of twenty programs.
 //!
 //! ```text
 //! launch → product → conv, linear ─→ ops → model::Net

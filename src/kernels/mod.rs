@@ -80,7 +80,7 @@ pub fn linear(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>) -> Option<Tensor<2>> 
 /// `relu(x w + b)`; or `None` when Burn must do it.
 ///
 /// # Shapes
-/// Those of [`linear`].
+/// Those of [`linear`](fn@linear).
 pub fn linear_relu(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>) -> Option<Tensor<2>> {
     #[cfg(feature = "gpu")]
     if let Some(y) = gpu::linear(x, w, b, true) {

@@ -44,6 +44,9 @@ pub struct Interface {
 /// Numbers for a launch, which a program finds in `numbers`.
 pub const NUMBERS: usize = 8;
 
+/// Elements that a row of workgroups does, 256 each: WebGPU takes 65,535 of them at most.
+pub const ROW_MAX: usize = 65_535 * 256;
+
 /// Starts `program` in a grid of workgroups.
 pub fn launch<P: Program>(
     program: P,

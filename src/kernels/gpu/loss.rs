@@ -6,6 +6,8 @@ use super::launch::{Interface, Program, bits, empty, launch};
 
 /// Threads of the one workgroup, each of which does every so many rows.
 const THREADS: u32 = 64;
+/// Threads of a workgroup where each does an element.
+const EACH: u32 = 256;
 
 /// The mean loss, `[1]`, and its gradient by the logits.
 ///
@@ -34,7 +36,7 @@ pub fn pick(x: &CubeTensor, class: usize) -> [CubeTensor; 2] {
 pub fn scaled(gradient: &CubeTensor, factor: &CubeTensor) -> CubeTensor {
     let count = gradient.meta.shape().num_elements();
     let out = empty(gradient, gradient.meta.shape().clone());
-    launch(Scale, [count.div_ceil(THREADS as usize), 1, 1], &[gradient, factor], &[&out], &[bits(count)]);
+    launch(Scale, [count.div_ceil(EACH as usize), 1, 1], &[gradient, factor], &[&out], &[bits(count)]);
     out
 }
 
@@ -99,12 +101,12 @@ impl Program for Scale {
     }
 
     fn threads(&self) -> u32 {
-        THREADS
+        EACH
     }
 
     fn text(&self) -> String {
         format!(
-            "@compute @workgroup_size({THREADS})
+            "@compute @workgroup_size({EACH})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
   if (id.x >= numbers[0].x) {{ return; }}
   out[id.x] = values[id.x] * factor[0];

@@ -11,6 +11,7 @@ use burn::tensor::Tensor;
 use burn_cubecl::kernel::into_contiguous;
 
 use super::conv::{self, Conv};
+use super::launch::ROW_MAX;
 use super::linear::{self as affine, Linear};
 use super::loss;
 use super::update::{self, Adam};
@@ -40,11 +41,14 @@ pub fn conv_relu_pool(x: &Tensor<4>, w: &Tensor<4>, b: &Tensor<1>) -> Option<Ten
 }
 
 fn convolve(x: &Tensor<4>, w: &Tensor<4>, b: &Tensor<1>, pool: bool) -> Option<Tensor<4>> {
-    let ([_, ci, h, width], [co, kernel_ci, kernel, across], [biases]) = (x.dims(), w.dims(), b.dims());
+    let ([n, ci, h, width], [co, kernel_ci, kernel, across], [biases]) = (x.dims(), w.dims(), b.dims());
     let least = kernel + usize::from(pool);
     let fits = kernel_ci == ci && biases == co && kernel == across && kernel > 0 && h >= least && width >= least;
+    // What one launch does; no image of a real net is near it.
+    let small =
+        n <= 65_535 && co * (h + kernel) * (width + kernel) <= ROW_MAX && co * (ci * kernel * kernel + 1) <= ROW_MAX;
     let ours = is_ours(x) && is_ours(w) && is_ours(b);
-    (fits && ours).then(|| apply(Convolution(Conv { ci, co, h, w: width, kernel, pool }), x, w, b))?
+    (fits && small && ours).then(|| apply(Convolution(Conv { ci, co, h, w: width, kernel, pool }), x, w, b))?
 }
 
 /// `x w + b`, through ReLU where `relu`; or `None` when Burn must do it.
@@ -56,8 +60,9 @@ fn convolve(x: &Tensor<4>, w: &Tensor<4>, b: &Tensor<1>, pool: bool) -> Option<T
 /// - output: `[n, outputs]`
 pub fn linear(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>, relu: bool) -> Option<Tensor<2>> {
     let ([n, inputs], [w_inputs, outputs], [biases]) = (x.dims(), w.dims(), b.dims());
-    let fits = w_inputs == inputs && biases == outputs && is_ours(x) && is_ours(w) && is_ours(b);
-    fits.then(|| apply(Affine { s: Linear { n, inputs, outputs }, relu }, x, w, b))?
+    let fits = w_inputs == inputs && biases == outputs && n * outputs <= ROW_MAX;
+    let ours = is_ours(x) && is_ours(w) && is_ours(b);
+    (fits && ours).then(|| apply(Affine { s: Linear { n, inputs, outputs }, relu }, x, w, b))?
 }
 
 /// Mean cross-entropy of a batch; or `None` when Burn must do it.
@@ -66,7 +71,8 @@ pub fn linear(x: &Tensor<2>, w: &Tensor<2>, b: &Tensor<1>, relu: bool) -> Option
 /// - `logits`, `targets`: `[B, classes]` f32
 /// - output: `[1]` f32
 pub fn cross_entropy(logits: &Tensor<2>, targets: &Tensor<2>) -> Option<Tensor<1>> {
-    if !(is_ours(logits) && is_ours(targets) && targets.dims() == logits.dims()) {
+    let fits = targets.dims() == logits.dims() && logits.shape().num_elements() <= ROW_MAX;
+    if !(fits && is_ours(logits) && is_ours(targets)) {
         return None;
     }
     let targets = into_contiguous(targets.clone().without_autodiff().try_into_primitive::<Wgpu>().ok()?);

@@ -2,9 +2,9 @@
 //!
 //! A thread keeps up to 8×8 sums in registers, so that a number that is read takes part in up to eight
 //! multiplications; those of a workgroup compute a tile of the product and find in the cache what
-//! others have read. There is no workgroup memory and therefore no barrier: on SwiftShader, where each
-//! barrier is a change of stacks, kernels with tiles in workgroup memory ran slower and took seven
-//! times as long to compile (`docs/performance.md`). No subgroups and no atomics either.
+//! others have read. There is no workgroup memory and therefore no barrier: on SwiftShader, kernels with
+//! tiles in workgroup memory ran slower and took seven times as long to compile
+//! (`docs/performance.md`). No subgroups and no atomics either.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ impl Tile {
         [m.div_ceil(self.height()), n.div_ceil(self.width())]
     }
 
-    fn height(&self) -> usize {
+    pub fn height(&self) -> usize {
         4 * self.rows * self.down
     }
 
@@ -216,38 +216,4 @@ pub fn store_row(name: &str, row: &str, columns: usize, value: impl Fn(&str) -> 
 /// The element of a buffer of rows of `columns`, for [`store_row`].
 pub fn element(columns: usize) -> &'static str {
     if columns.is_multiple_of(4) { "vec4<f32>" } else { "f32" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What [`divided`] says, computed.
-    fn quotient(text: &str, value: u32) -> u32 {
-        let numbers: Vec<u32> = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
-        match numbers[..] {
-            [] => value,
-            [divisor] => value / divisor,
-            [factor, shift] => (value * factor) >> shift,
-            _ => panic!("{text}"),
-        }
-    }
-
-    #[test]
-    fn dividing_by_multiplying_is_exact() {
-        for divisor in [1, 2, 3, 5, 7, 9, 12, 24, 25, 26, 28, 676, 784] {
-            for limit in [9, 288, 576, 2 * 26 * 26, 64 * 784] {
-                let text = divided("i", divisor, limit);
-                assert!((0..limit as u32).all(|i| quotient(&text, i) == i / divisor as u32), "{text} for / {divisor}");
-            }
-        }
-        assert_eq!(divided("i", 784, 1 << 31), "((i) / 784u)");
-    }
-
-    #[test]
-    fn a_tile_fits_its_product() {
-        assert_eq!(Tile::of(64, 576).groups(64, 576), [1, 9]);
-        assert_eq!(Tile::of(10, 9216).groups(10, 9216)[0], 1);
-        assert!(Tile::of(10, 9216).height() == 16, "few rows, and few in vain");
-    }
 }

@@ -4,6 +4,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
+use super::product::{Tile, divided};
 use super::{Adam, adam, conv_relu, conv_relu_pool, cross_entropy, linear, pick, sgd};
 use crate::device::{self, DeviceKind};
 use crate::kernels::naive::{assert_near, numbers, wide};
@@ -252,4 +253,32 @@ fn gpu_kernels_leave_the_cpu_alone() {
     let (x, w) = (tensor(&numbers(9, 1), [1, 1, 3, 3], &cpu), tensor(&numbers(9, 2), [1, 1, 3, 3], &cpu));
     assert!(conv_relu(&x, &w, &tensor(&[0.5], [1], &cpu)).is_none());
     assert!(sgd(&tensor(&[0.5], [1], &cpu), &tensor(&[0.5], [1], &cpu), None, 0.9, 0.1).is_none());
+}
+
+/// What [`divided`] says, computed.
+fn quotient(text: &str, value: u32) -> u32 {
+    let numbers: Vec<u32> = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+    match numbers[..] {
+        [] => value,
+        [divisor] => value / divisor,
+        [factor, shift] => (value * factor) >> shift,
+        _ => panic!("{text}"),
+    }
+}
+
+#[wasm_bindgen_test]
+fn dividing_by_multiplying_is_exact() {
+    for divisor in [1, 2, 3, 5, 7, 9, 12, 24, 25, 26, 28, 676, 784] {
+        for limit in [9, 288, 576, 2 * 26 * 26, 64 * 784] {
+            let text = divided("i", divisor, limit);
+            assert!((0..limit as u32).all(|i| quotient(&text, i) == i / divisor as u32), "{text} for / {divisor}");
+        }
+    }
+    assert_eq!(divided("i", 784, 1 << 31), "((i) / 784u)");
+}
+
+#[wasm_bindgen_test]
+fn a_tile_fits_its_product() {
+    assert_eq!(Tile::of(64, 576).groups(64, 576), [1, 9]);
+    assert_eq!(Tile::of(10, 9216).height(), 16, "few rows, and few in vain");
 }
