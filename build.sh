@@ -224,7 +224,7 @@ build_bundle() {
     return
   fi
   say "bundle $name: compiling ($flavour)"
-  case $name in gpu) features="--features gpu" ;; esac
+  case $name in gpu) features="$features --features gpu" ;; esac
   case $flavour in
     plain) bindgen="--remove-name-section" ;;
     dev) bindgen="--debug" ;;
@@ -377,6 +377,7 @@ check() {
   # Examples and benchmarks are native only.
   cargo clippy --locked --lib --tests --target $wasm -- -D warnings
   cargo clippy --locked --lib --target $wasm --no-default-features -- -D warnings
+  cargo clippy --locked --lib --target $wasm --no-default-features --features gpu -- -D warnings
   cargo clippy --locked --lib --tests --target $wasm --features gpu -- -D warnings
   say "check: rustdoc, natively and for $wasm"
   RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib

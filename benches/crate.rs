@@ -8,7 +8,7 @@ use glassbox::data::{SplitName, synthetic};
 use glassbox::device::DeviceKind;
 use glassbox::explain::{Attribute, Gradient};
 use glassbox::ink;
-use glassbox::model::{Net, images_on, lecture};
+use glassbox::model::{ModelSpec, Net, images_on, lecture, presets};
 use glassbox::store::safetensors::{self, DType};
 use glassbox::train::{Batch, TrainConfig, Trainer};
 
@@ -17,19 +17,29 @@ fn pixels(count: u16) -> Vec<f32> {
     (0..u32::from(count) * 784).map(|i| f32::from(u8::try_from(i * 2_654_435 % 251).unwrap_or(0)) / 100.0).collect()
 }
 
-fn training(criterion: &mut Criterion) {
+/// A step of SGD on `count` images.
+fn step(criterion: &mut Criterion, name: &str, spec: &ModelSpec, count: u16) {
     let device = block_on(DeviceKind::Cpu.open()).unwrap();
+    let labels: Vec<u8> = (0..count).map(|i| u8::try_from(i % 10).unwrap_or(0)).collect();
+    let batch = Batch::new(pixels(count), &labels, &device).unwrap();
+    let mut trainer = Trainer::new(spec, TrainConfig::lecture(), &device).unwrap();
     let mut group = criterion.benchmark_group("training step");
     group.sample_size(10);
-    for count in [10_u16, 64] {
-        let labels: Vec<u8> = (0..count).map(|i| u8::try_from(i % 10).unwrap_or(0)).collect();
-        let batch = Batch::new(pixels(count), &labels, &device).unwrap();
-        let mut trainer = Trainer::new(&lecture(), TrainConfig::lecture(), &device).unwrap();
-        group.bench_function(format!("batch {count}"), |bencher| {
-            bencher.iter(|| block_on(trainer.steps(std::iter::once(Ok((batch.clone(), 0.001))))).unwrap());
-        });
-    }
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| block_on(trainer.steps(std::iter::once(Ok((batch.clone(), 0.001))))).unwrap());
+    });
     group.finish();
+}
+
+fn training(criterion: &mut Criterion) {
+    for count in [10, 64] {
+        step(criterion, &format!("batch {count}"), &lecture(), count);
+    }
+    // The lecture's net, 32, 64 and 128 wide, made narrower and wider.
+    for width in [8, 16, 32, 64] {
+        let widths = [width, 2 * width, 4 * width];
+        step(criterion, &format!("batch 16, {widths:?} wide"), &presets::cnn("wide", widths), 16);
+    }
 }
 
 fn answering(criterion: &mut Criterion) {

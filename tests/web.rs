@@ -69,8 +69,8 @@ mod gpu {
         gpu_golden_lecture_saliency => golden::lecture_saliency(Gpu, 1);
         gpu_golden_lecture_sgd => golden::lecture_steps(Gpu, Sgd);
         gpu_golden_lecture_adam => golden::lecture_steps(Gpu, Adam);
-        gpu_sgd_continues_to_the_bit => learning::continues_to_the_bit(Gpu, Sgd);
-        gpu_adam_continues_to_the_bit => learning::continues_to_the_bit(Gpu, Adam);
+        gpu_sgd_continues_to_the_bit => learning::continues_to_the_bit(Gpu, TrainConfig::lecture());
+        gpu_adam_continues_to_the_bit => learning::continues_to_the_bit(Gpu, TrainConfig::default());
         gpu_divergence_leaves_good_weights => learning::divergence_leaves_good_weights(Gpu);
         gpu_weights_travel => lab::weights_travel(Gpu);
         gpu_a_held_batch_is_learned => lab::a_held_batch_is_learned(Gpu, 1);
