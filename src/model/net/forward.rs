@@ -12,6 +12,9 @@ impl Net {
     /// # Shapes
     /// - `images`: `[B, 1, 28, 28]` f32, normalised
     /// - output: `[B, 10]` f32, logits
+    ///
+    /// # Panics
+    /// Where a layer has no kernel and the crate was built without the feature `fallback`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let [batch, ..] = images.dims();
