@@ -61,27 +61,30 @@ for (const optimizer of /** @type {const} */ (["sgd", "adam"])) {
 }
 
 test("after a reload in the middle of training the page offers to go on, and ends with the weights of a run that never stopped", async (t) => {
+  // Twice as long as it takes until a checkpoint is kept, on two cores.
+  const epochs = 30;
+  const steps = epochs * 10;
   const page = await open(t);
   await useDigits(page, { trainCount: 200, testCount: 40 });
-  await settings(page, { epochs: 5, "batch-size": 20, seed: 7 });
+  await settings(page, { epochs, "batch-size": 20, seed: 7 });
   await page.locator("#train-start").click();
-  await says(page, "train-status", /^Done: 5 epochs/);
+  await says(page, "train-status", new RegExp(`^Done: ${epochs} epochs`));
   const whole = readFileSync((await downloaded(page, "save-weights")).path);
   const before = await events(page, "checkpoint");
 
   await page.locator("#train-start").click(); // again
   const kept = await until(async () => (await events(page, "checkpoint")).slice(before.length).find(({ step }) => step > 0), "a checkpoint is kept");
-  assert.ok(kept.step < 50, "it is reloaded in the middle");
+  assert.ok(kept.step < steps, "it is reloaded in the middle");
   await page.reload();
   await page.locator("#continue-offer").waitFor();
-  assert.match(await text(page, "continue-text"), /^This browser kept your last run: Your own files, \d+ of 50 steps, today at \d\d:\d\d\. Go on from there\?$/);
+  assert.match(await text(page, "continue-text"), new RegExp(`^This browser kept your last run: Your own files, \\d+ of ${steps} steps, today at \\d\\d:\\d\\d\\. Go on from there\\?$`));
   await settled(page);
   await page.locator("#continue-run").click();
-  await says(page, "train-status", /^Done: 5 epochs/);
+  await says(page, "train-status", new RegExp(`^Done: ${epochs} epochs`));
   assert.match(await text(page, "data-source"), /^Your own files: 200 /);
-  assert.deepEqual(await page.locator("#epoch-table tbody th").allInnerTexts(), ["1", "2", "3", "4", "5"], "the epochs before the reload are there too");
+  assert.deepEqual(await page.locator("#epoch-table tbody th").allInnerTexts(), Array.from({ length: epochs }, (_, i) => `${i + 1}`), "the epochs before the reload are there too");
   const rest = await losses(page);
-  assert.ok(rest.length > 0 && rest.length <= 50 - kept.step, `${rest.length} steps were made after the reload`);
+  assert.ok(rest.length > 0 && rest.length <= steps - kept.step, `${rest.length} steps were made after the reload`);
   assert.ok(await page.locator("#continue-offer").isHidden());
   const continued = readFileSync((await downloaded(page, "save-weights")).path);
   assert.ok(whole.equals(continued), "the weights are the same to the bit");
