@@ -66,7 +66,8 @@ export async function run(lab, about) {
       y: { label: "right answers", ticks: ACCURACY_TICKS, scale: (value) => -Math.log10(1 - value), text: percent },
       series: rows.map((row) => ({ name: row.name, dashed: row.software, points: row.points.map((/** @type {any} */ point) => [point.seconds, point.accuracy]) })),
       notes: [
-        `${settings}; same first weights, same order of the images. Points: ${options.images.toLocaleString("en")} test images; the last: all 10,000.`,
+        `${settings}.`,
+        `Same first weights, same order of the images. Points: ${options.images.toLocaleString("en")} test images; the last: all 10,000.`,
         `${about.machine.cpu}, ${about.machine.cores} cores; Chromium ${about.machine.chromium}; tfjs ${about.machine.tfjs}, jax-js ${about.machine.jax}. ./build.sh bench browser curve`,
       ],
     });
