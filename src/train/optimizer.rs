@@ -149,6 +149,15 @@ impl Optimizer {
     }
 }
 
+/// What takes the bias towards zero from Adam's moments at step `time`, from 1: the factor of the first,
+/// and epsilon beside the root of the second, in the order of operations that section 2 of the paper gives.
+fn without_bias(time: usize) -> (f32, f32) {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // as Burn does
+    let exponent = time as i32;
+    let root = (1.0 - BETA_2.powi(exponent)).sqrt();
+    (root / (1.0 - BETA_1.powi(exponent)), EPSILON * root)
+}
+
 /// A step with Burn's optimizers; here with PyTorch's constants where Burn's defaults differ: no
 /// dampening of the momentum (Burn: 0.1), Adam's epsilon 1e-8 (Burn: 1e-5).
 fn by_burn(

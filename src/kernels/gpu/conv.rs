@@ -12,14 +12,12 @@
 
 use burn::backend::wgpu::CubeTensor;
 
-use super::launch::{Interface, Program, bits, empty, launch};
+use super::launch::{EACH, Interface, Program, bits, empty, launch};
 use super::product::{Operand, Product, THREADS, Tile, divided, element, store_row, unrolled};
 
 /// Images whose gradients by the weights are summed by workgroups of their own at most; what is left
 /// is summed by the same ones.
 const PARTS_MAX: usize = 64;
-/// Threads of a workgroup where each does an element.
-const EACH: usize = 256;
 
 /// A convolution's shape, without the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

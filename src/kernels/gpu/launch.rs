@@ -44,8 +44,10 @@ pub struct Interface {
 /// Numbers for a launch, which a program finds in `numbers`.
 pub const NUMBERS: usize = 8;
 
+/// Threads of a workgroup where each does an element.
+pub const EACH: usize = 256;
 /// Elements that a row of workgroups does, 256 each: WebGPU takes 65,535 of them at most.
-pub const ROW_MAX: usize = 65_535 * 256;
+pub const ROW_MAX: usize = 65_535 * EACH;
 
 /// Starts `program` in a grid of workgroups.
 pub fn launch<P: Program>(

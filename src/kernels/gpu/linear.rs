@@ -2,11 +2,9 @@
 
 use burn::backend::wgpu::CubeTensor;
 
-use super::launch::{Interface, Program, bits, empty, launch};
+use super::launch::{EACH, Interface, Program, bits, empty, launch};
 use super::product::{Operand, Product, THREADS, Tile, element, store_row, unrolled};
 
-/// Threads of a workgroup where each does an element.
-const EACH: usize = 256;
 /// Workgroups that a product is given where its sums are long.
 const GROUPS: usize = 128;
 /// Terms of a sum that are worth a workgroup of their own.

@@ -1,6 +1,7 @@
 //! The kernels as Burn operations. Each gives `None` for what is not `f32` on WebGPU, and under
 //! gradient checkpointing.
 
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
@@ -151,6 +152,13 @@ fn is_ours<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && tensor.device().without_autodiff() != burn::tensor::Device::flex()
 }
 
+/// Hands a gradient on, where it is wanted.
+fn register(gradients: &mut Gradients, node: Option<NodeId>, gradient: CubeTensor) {
+    if let Some(node) = node {
+        gradients.register::<Wgpu>(node, gradient);
+    }
+}
+
 #[derive(Debug)]
 struct Convolution(Conv);
 
@@ -170,20 +178,17 @@ impl Backward<Wgpu, 3> for Convolution {
     type State = Saved;
 
     fn backward(self, ops: Ops<Saved, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let [x_node, w_node, b_node] = ops.parents; // none where no gradient is wanted
+        let [x_node, w_node, b_node] = ops.parents.map(|node| node.map(|node| node.id)); // none where no gradient is wanted
         let dy = into_contiguous(gradients.consume::<Wgpu>(&ops.node));
         let [x, w, saved] = ops.state;
         let weights_wanted = w_node.is_some() || b_node.is_some();
         let (dx, weights) = conv::backward(&self.0, [&x, &w, &saved, &dy], x_node.is_some(), weights_wanted);
-        if let (Some(node), Some(dx)) = (x_node, dx) {
-            gradients.register::<Wgpu>(node.id, dx);
+        if let Some(dx) = dx {
+            register(gradients, x_node, dx);
         }
         if let Some([dw, db]) = weights {
-            for (node, gradient) in [(w_node, dw), (b_node, db)] {
-                if let Some(node) = node {
-                    gradients.register::<Wgpu>(node.id, gradient);
-                }
-            }
+            register(gradients, w_node, dw);
+            register(gradients, b_node, db);
         }
     }
 }
@@ -206,20 +211,17 @@ impl Backward<Wgpu, 3> for Affine {
     type State = Saved;
 
     fn backward(self, ops: Ops<Saved, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let [x_node, w_node, b_node] = ops.parents; // none where no gradient is wanted
+        let [x_node, w_node, b_node] = ops.parents.map(|node| node.map(|node| node.id)); // none where no gradient is wanted
         let dy = into_contiguous(gradients.consume::<Wgpu>(&ops.node));
         let [x, w, y] = ops.state;
         let dz = if self.relu { affine::through_relu(&y, &dy) } else { dy };
         if let Some(node) = x_node {
-            gradients.register::<Wgpu>(node.id, affine::by_input(&self.s, &w, &dz));
+            gradients.register::<Wgpu>(node, affine::by_input(&self.s, &w, &dz));
         }
         if w_node.is_some() || b_node.is_some() {
             let [dw, db] = affine::by_weights(&self.s, &x, &dz);
-            for (node, gradient) in [(w_node, dw), (b_node, db)] {
-                if let Some(node) = node {
-                    gradients.register::<Wgpu>(node.id, gradient);
-                }
-            }
+            register(gradients, w_node, dw);
+            register(gradients, b_node, db);
         }
     }
 }

@@ -3,11 +3,9 @@
 
 use burn::backend::wgpu::CubeTensor;
 
-use super::launch::{Interface, Program, bits, empty, launch};
+use super::launch::{EACH, Interface, Program, bits, empty, launch};
 use super::product::element;
 
-/// Threads of a workgroup.
-const EACH: usize = 256;
 /// Workgroups of a row of the grid: WebGPU takes 65,535 of them at most.
 const ROW: usize = 32_768;
 

@@ -10,7 +10,7 @@
 use burn::optim::AdaptiveMomentumState;
 use burn::tensor::Tensor;
 
-use super::{BETA_1, BETA_2, EPSILON, Rule, State};
+use super::{BETA_1, BETA_2, Rule, State, without_bias};
 use crate::device::upload;
 use crate::kernels::in_place;
 
@@ -27,17 +27,19 @@ pub fn step(
 ) -> (Tensor<1>, State) {
     let [size] = value.dims();
     let zeros = || upload(vec![0.0; size], [size], &value.device());
-    match (rule, state) {
-        (Rule::Sgd { momentum }, Some(State::Sgd { velocity })) => {
+    match rule {
+        Rule::Sgd { momentum } => {
+            let velocity = match state {
+                Some(State::Sgd { velocity }) => velocity,
+                _ => zeros(),
+            };
             sgd(*momentum, learning_rate, value, gradient, velocity)
         }
-        (Rule::Sgd { momentum }, _) => {
-            let velocity = zeros();
-            sgd(*momentum, learning_rate, value, gradient, velocity)
-        }
-        (Rule::Adam, Some(State::Adam(state))) => adam(learning_rate, value, gradient, state),
-        (Rule::Adam, _) => {
-            let state = AdaptiveMomentumState::new(0, zeros(), zeros());
+        Rule::Adam => {
+            let state = match state {
+                Some(State::Adam(state)) => state,
+                _ => AdaptiveMomentumState::new(0, zeros(), zeros()),
+            };
             adam(learning_rate, value, gradient, state)
         }
     }
@@ -85,11 +87,10 @@ fn adam(
     state: AdaptiveMomentumState<1>,
 ) -> (Tensor<1>, State) {
     let time = state.time + 1;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // as Burn does
-    let (rate, exponent) = (learning_rate as f32, time as i32);
+    #[allow(clippy::cast_possible_truncation)] // as Burn does with scalars
+    let rate = learning_rate as f32;
     let (keep_1, keep_2) = (1.0 - BETA_1, 1.0 - BETA_2);
-    let root = (1.0 - BETA_2.powi(exponent)).sqrt();
-    let (factor, epsilon) = (root / (1.0 - BETA_1.powi(exponent)), EPSILON * root);
+    let (factor, epsilon) = without_bias(time);
     // The gradient is not needed any more: the new value takes its place.
     let changed = [gradient, state.moment_1, state.moment_2];
     let [value, moment_1, moment_2] = in_place(value, changed, |values, [gradients, moments_1, moments_2]| {

@@ -3,7 +3,7 @@
 use burn::optim::AdaptiveMomentumState;
 use burn::tensor::Tensor;
 
-use super::{BETA_1, BETA_2, EPSILON, Rule, State};
+use super::{BETA_1, BETA_2, Rule, State, without_bias};
 use crate::kernels::gpu::{self, Adam};
 
 /// The new value and state; or `None` for what is not on WebGPU.
@@ -34,11 +34,8 @@ pub fn step(
                 Some(State::Adam(state)) => (state.time + 1, Some([&state.moment_1, &state.moment_2])),
                 _ => (1, None),
             };
-            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // as Burn does
-            let exponent = time as i32;
-            let root = (1.0 - BETA_2.powi(exponent)).sqrt();
-            let factor = root / (1.0 - BETA_1.powi(exponent));
-            let constants = Adam { beta_1: BETA_1, beta_2: BETA_2, factor, epsilon: EPSILON * root, rate };
+            let (factor, epsilon) = without_bias(time);
+            let constants = Adam { beta_1: BETA_1, beta_2: BETA_2, factor, epsilon, rate };
             let [value, moment_1, moment_2] = gpu::adam(value, gradient, moments, &constants)?;
             Some((value, State::Adam(AdaptiveMomentumState::new(time, moment_1, moment_2))))
         }
