@@ -174,21 +174,41 @@ pub fn weight_gradient(s: &Linear, x: &[f32], dy: &[f32]) -> (Vec<f32>, Vec<f32>
 /// `y += x w` for one row. Weights are read once, and those of inputs that are zero, as ReLU leaves half
 /// of them, not at all.
 fn forward_row(x: &[f32], w: &[f32], y: &mut [f32]) {
-    let outputs = y.len();
-    let mut sums = vec![0.0; outputs];
+    let (outputs, vectors) = (y.len(), y.len() / 4);
+    if !outputs.is_multiple_of(4) {
+        x.iter().zip(w.chunks_exact(outputs)).for_each(|(x, w)| add_product(y, *x, w));
+        return;
+    }
+    let mut sums = vec![V::zero(); vectors];
     for (x, w) in x.chunks(ROW_INPUTS).zip(w.chunks(ROW_INPUTS * outputs)) {
-        let mut products = x.iter().zip(w.chunks_exact(outputs)).filter(|(x, _)| **x != 0.0);
-        sums.fill(0.0);
+        let mut inputs = [0; ROW_INPUTS];
+        let mut count = 0;
+        for (i, x) in x.iter().enumerate() {
+            inputs[count] = i; // written over by the next where this one is zero
+            count += usize::from(*x != 0.0);
+        }
+        sums.fill(V::zero());
         // Four rows at a time, for a quarter of the passes over the sums.
-        while let Some((a, wa)) = products.next() {
-            let none = (&0.0, wa);
-            let [(b, wb), (c, wc), (d, wd)] = [(); 3].map(|()| products.next().unwrap_or(none));
-            for ((((sum, wa), wb), wc), wd) in sums.iter_mut().zip(wa).zip(wb).zip(wc).zip(wd) {
-                *sum += (a * wa + b * wb) + (c * wc + d * wd);
+        for inputs in inputs[..count].chunks(4) {
+            let row = |j: usize| {
+                let input = inputs[j.min(inputs.len() - 1)];
+                let factor = if j < inputs.len() { x[input] } else { 0.0 };
+                (V::splat(factor), w[input * outputs..][..outputs].as_chunks::<4>().0)
+            };
+            let [(a, wa), (b, wb), (c, wc), (d, wd)] = four(row);
+            let rows = wa.iter().zip(wb).zip(wc.iter().zip(wd));
+            for (sum, ((wa, wb), (wc, wd))) in sums.iter_mut().zip(rows) {
+                *sum = sum
+                    .add_product(a, V::load(wa, 0))
+                    .add_product(b, V::load(wb, 0))
+                    .add_product(c, V::load(wc, 0))
+                    .add_product(d, V::load(wd, 0));
             }
         }
         // Each block is summed by itself, which rounds less than one long sum.
-        y.iter_mut().zip(&sums).for_each(|(y, sum)| *y += sum);
+        for (y, sum) in y.as_chunks_mut::<4>().0.iter_mut().zip(&sums) {
+            (V::load(y, 0) + *sum).store(y, 0);
+        }
     }
 }
 

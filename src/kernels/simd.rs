@@ -75,6 +75,14 @@ impl V {
         let (even, odd) = Self::zip(ac + ac_, bd + bd_);
         even + odd
     }
+
+    /// The first lanes of four vectors, their second, third and fourth.
+    #[inline(always)]
+    pub fn transposed([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        let ((ac, ac_), (bd, bd_)) = (Self::zip(a, c), Self::zip(b, d));
+        let ((first, second), (third, fourth)) = (Self::zip(ac, bd), Self::zip(ac_, bd_));
+        [first, second, third, fourth]
+    }
 }
 
 impl Add for V {
@@ -127,6 +135,9 @@ mod tests {
         assert_eq!((lanes(low), lanes(high)), ([1.0, 10.0, -2.0, 20.0], [3.0, 30.0, -4.0, 40.0]));
         assert_eq!(lanes(V::shift(v(A), v(B))), [-4.0, 10.0, 20.0, 30.0]);
         assert_eq!(lanes(V::sums([v(A), v(B), V::splat(1.0), V::zero()])), [-2.0, 100.0, 4.0, 0.0]);
+        let columns = V::transposed([v(A), v(B), V::splat(5.0), V::zero()]);
+        let expected = [[1.0, 10.0, 5.0, 0.0], [-2.0, 20.0, 5.0, 0.0], [3.0, 30.0, 5.0, 0.0], [-4.0, 40.0, 5.0, 0.0]];
+        assert_eq!(columns.map(lanes), expected);
     }
 
     #[test]

@@ -56,18 +56,20 @@ pub fn forward(s: &Conv, x: &[f32], w: &[f32], b: &[f32]) -> Pooled {
     let tiles = s.output_len() / s.co / 4;
     let kernels = transform::kernels(s.co, s.ci, |o, c| &w[(o * s.ci + c) * 9..][..9]);
     let mut inputs = Places::new(s.ci, tiles);
-    let mut products = Places::new(s.co, tiles);
+    let mut products = Places::new(4, tiles); // few enough to stay in a small cache
     let mut pooled = Pooled { y: vec![0.0; s.n * s.co * tiles], from: vec![0.0; s.n * s.co * tiles] };
     for (n, x) in x.chunks_exact(s.image_len()).enumerate() {
         transform::inputs(s, x, &mut inputs);
-        multiply(&kernels, &inputs, &mut products);
-        for (o, &bias) in b.iter().enumerate() {
-            for tile in (0..tiles).step_by(4) {
-                let outputs = transform::outputs(products.get(o, tile));
-                let at = (n * s.co + o) * tiles + tile;
-                let (max, from) = pool(four(|k| outputs[k] + V::splat(bias)));
-                max.store(&mut pooled.y, at);
-                from.store(&mut pooled.from, at);
+        for (block, kernels) in kernels.chunks_exact(16 * s.ci).enumerate() {
+            multiply(kernels, &inputs, &mut products);
+            for (j, &bias) in b[4 * block..][..4].iter().enumerate() {
+                for tile in (0..tiles).step_by(4) {
+                    let outputs = transform::outputs(products.get(j, tile));
+                    let at = (n * s.co + 4 * block + j) * tiles + tile;
+                    let (max, from) = pool(four(|k| outputs[k] + V::splat(bias)));
+                    max.store(&mut pooled.y, at);
+                    from.store(&mut pooled.from, at);
+                }
             }
         }
     }
@@ -100,7 +102,7 @@ pub fn backward(s: &Conv, x: &[f32], w: &[f32], from: &[f32], dy: &[f32], wanted
     let transposed = transform::kernels(s.ci, s.co, |c, o| &w[(o * s.ci + c) * 9..][..9]);
     let mut inputs = Places::new(s.ci, tiles);
     let mut outputs = Places::new(s.co, tiles);
-    let mut products = Places::new(s.ci, tiles);
+    let mut products = Places::new(4, tiles);
     let mut by_kernel = vec![0.0; 16 * s.co * s.ci];
     for (n, x) in x.chunks_exact(s.image_len()).enumerate() {
         for (o, db) in gradients.b.iter_mut().enumerate() {
@@ -119,8 +121,11 @@ pub fn backward(s: &Conv, x: &[f32], w: &[f32], from: &[f32], dy: &[f32], wanted
             correlate(&outputs, &inputs, &mut by_kernel);
         }
         if let Some(dx) = &mut gradients.x {
-            multiply(&transposed, &outputs, &mut products);
-            transform::input_gradients(s, &products, &mut dx[n * s.image_len()..][..s.image_len()]);
+            let dx = &mut dx[n * s.image_len()..][..s.image_len()];
+            for (kernels, dx) in transposed.chunks_exact(16 * s.co).zip(dx.chunks_exact_mut(4 * s.h * s.w)) {
+                multiply(kernels, &outputs, &mut products);
+                transform::input_gradients(s, &products, dx);
+            }
         }
     }
     if let Some(dw) = &mut gradients.w {
@@ -132,24 +137,22 @@ pub fn backward(s: &Conv, x: &[f32], w: &[f32], from: &[f32], dy: &[f32], wanted
     gradients
 }
 
-/// `products = kernels · columns` at each place; kernels come packed from [`transform::kernels`].
+/// Four rows of products: `products = kernels · columns` at each place; kernels are a block of those of
+/// [`transform::kernels`].
 #[inline(never)]
 fn multiply(kernels: &[[f32; 4]], columns: &Places, products: &mut Places) {
     let len = columns.row_len();
-    let cols = columns.rows();
     let places = columns.places().zip(products.places_mut());
-    for (kernels, (columns, products)) in kernels.chunks_exact(kernels.len() / 16).zip(places) {
+    for (kernels, (columns, products)) in kernels.chunks_exact(columns.rows()).zip(places) {
         let columns = columns.chunks_exact(len); // cloned below: to make it anew takes a division
-        for (kernels, products) in kernels.chunks_exact(cols).zip(products.chunks_exact_mut(4 * len)) {
-            for at in (0..len).step_by(2) {
-                let mut sums = Outer::new([0.0; 4]);
-                for (kernel, column) in kernels.iter().zip(columns.clone()) {
-                    sums.add(kernel, [column[at], column[at + 1]]);
-                }
-                for (j, [left, right]) in sums.rows().into_iter().enumerate() {
-                    products[j * len + at] = left;
-                    products[j * len + at + 1] = right;
-                }
+        for at in (0..len).step_by(2) {
+            let mut sums = Outer::new([0.0; 4]);
+            for (kernel, column) in kernels.iter().zip(columns.clone()) {
+                sums.add(kernel, [column[at], column[at + 1]]);
+            }
+            for (j, [left, right]) in sums.rows().into_iter().enumerate() {
+                products[j * len + at] = left;
+                products[j * len + at + 1] = right;
             }
         }
     }

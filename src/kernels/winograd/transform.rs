@@ -11,20 +11,25 @@ use super::places::Places;
 use crate::kernels::conv::Conv;
 use crate::kernels::simd::{V, four, two};
 
-/// `G g Gᵀ` of kernels, by blocks of four rows: `[16][rows / 4][cols][4]`.
+/// `G g Gᵀ` of kernels, by blocks of four rows: `[rows / 4][16][cols]` vectors of four rows.
 pub fn kernels<'a>(rows: usize, cols: usize, kernel: impl Fn(usize, usize) -> &'a [f32]) -> Vec<[f32; 4]> {
-    /// `G` on three values.
-    fn g([a, b, c]: [f32; 3]) -> [f32; 4] {
-        [a, (a + b + c) * 0.5, (a - b + c) * 0.5, c]
+    /// `G` on three vectors.
+    #[inline(always)]
+    fn g([a, b, c]: [V; 3]) -> [V; 4] {
+        let half = |x| V::zero().add_product(x, V::splat(0.5));
+        [a, half(a + b + c), half(a - b + c), c]
     }
     let mut packed = vec![[0.0; 4]; 16 * rows / 4 * cols];
-    for row in 0..rows {
+    for (block, packed) in packed.chunks_exact_mut(16 * cols).enumerate() {
         for col in 0..cols {
-            let taps = kernel(row, col);
-            let columns = [0, 1, 2].map(|x| g([taps[x], taps[3 + x], taps[6 + x]]));
+            let taps = four(|j| &kernel(4 * block + j, col)[..9]);
+            let [t0, t1, t2, t3] = V::transposed(four(|j| V::load(taps[j], 0)));
+            let [t4, t5, t6, t7] = V::transposed(four(|j| V::load(taps[j], 4)));
+            let t8 = V::load(&four(|j| taps[j][8]), 0);
+            let [left, middle, right] = [g([t0, t3, t6]), g([t1, t4, t7]), g([t2, t5, t8])];
             for y in 0..4 {
-                for (x, value) in g(columns.map(|column| column[y])).into_iter().enumerate() {
-                    packed[((y * 4 + x) * rows / 4 + row / 4) * cols + col][row % 4] = value;
+                for (x, value) in g([left[y], middle[y], right[y]]).into_iter().enumerate() {
+                    value.store(&mut packed[(y * 4 + x) * cols + col], 0);
                 }
             }
         }
@@ -110,7 +115,7 @@ pub fn kernel_gradient(m: [f32; 16]) -> [f32; 9] {
     std::array::from_fn(|tap| rows[tap / 3][tap % 3])
 }
 
-/// Adds `B m Bᵀ` of one image's tiles, which overlap, to `dx`, `[ci, h, w]`.
+/// Adds `B m Bᵀ` of one image's tiles, which overlap, to `dx`, `[rows, h, w]`: the channels of `places`.
 pub fn input_gradients(s: &Conv, places: &Places, dx: &mut [f32]) {
     /// `B` on four vectors.
     #[inline(always)]
