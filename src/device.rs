@@ -44,7 +44,9 @@ async fn open_gpu() -> Result<Device> {
     GPU.get_or_try_init(|| async {
         #[cfg(target_arch = "wasm32")]
         run_constructors();
-        Device::wgpu_options().graphics_api(WgpuBackend::WebGpu).init_async().await
+        // Natively there is no WebGPU, but Vulkan, Metal or Direct3D 12.
+        let api = if cfg!(target_arch = "wasm32") { WgpuBackend::WebGpu } else { WgpuBackend::Auto };
+        Device::wgpu_options().graphics_api(api).init_async().await
     })
     .await
     .cloned()

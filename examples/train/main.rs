@@ -7,6 +7,7 @@
 //! `DIR` holds the dataset's four `.gz` files. Prints each epoch's results, and at the end the
 //! confusion matrix. `--preset quick` takes the settings that the page starts with, `--preset lecture`
 //! the lecture's; options after it change them. `--test-at N` tests once more after N images.
+//! With the crate's feature `gpu`, `--device gpu` trains on WebGPU's native relatives.
 //!
 //! `--test FILE` tests the weights in a file instead, and `--predictions FILE` keeps what they say to
 //! a hundred test images, for `tests/golden/check_load.py`. `--synthetic N` trains on N synthetic

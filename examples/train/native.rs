@@ -14,6 +14,7 @@ use glassbox::device::DeviceKind;
 use glassbox::lab::weights::{self, Notes};
 use glassbox::model::lecture;
 use glassbox::store::safetensors::{self, DType, NamedTensor};
+use glassbox::train::parity::parity;
 use glassbox::train::{EvaluateOn, OptimizerKind, Phase, Run, Schedule, TrainConfig, TrainEvent};
 
 struct Arguments {
@@ -25,6 +26,7 @@ struct Arguments {
     synthetic: Option<usize>,
     rates: Vec<f64>,
     test_at: Option<usize>,
+    device: DeviceKind,
     config: TrainConfig,
 }
 
@@ -38,6 +40,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         synthetic: None,
         rates: Vec::new(),
         test_at: None,
+        device: DeviceKind::Cpu,
         config: TrainConfig::default(),
     };
     let mut given = std::env::args().skip(1);
@@ -55,6 +58,13 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--predictions" => parsed.predictions = Some(value.into()),
             "--synthetic" => parsed.synthetic = Some(value.parse()?),
             "--test-at" => parsed.test_at = Some(value.parse()?),
+            "--device" => {
+                parsed.device = match value.as_str() {
+                    "cpu" => DeviceKind::Cpu,
+                    "gpu" => DeviceKind::Gpu, // with `--features gpu`
+                    other => return Err(format!("no device is called {other}").into()),
+                }
+            }
             // Those after it change it.
             "--preset" => {
                 parsed.config = match value.as_str() {
@@ -128,7 +138,10 @@ pub fn main() -> Result<(), Box<dyn Error>> {
 
 async fn train(arguments: &Arguments, dataset: &Dataset) -> Result<(), Box<dyn Error>> {
     let config = &arguments.config;
-    let device = DeviceKind::Cpu.open().await?;
+    let device = arguments.device.open().await?;
+    if arguments.device == DeviceKind::Gpu {
+        println!("beside the CPU: {:?}", parity(&device).await?);
+    }
     let mut run = Run::new(&lecture(), config.clone(), Some(dataset), &device)?;
     let mut test_at = arguments.test_at;
     for epoch in 0..config.epochs {

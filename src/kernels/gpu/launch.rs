@@ -116,7 +116,9 @@ impl<P: Program> CubeKernel for Kernel<P> {
     fn source(&self) -> Option<PrecompiledSource> {
         let interface = self.0.interface();
         let mut source = String::new();
-        let read = interface.read.iter().map(|buffer| ("read", buffer));
+        // As CubeCL binds them: natively tensors share buffers, which then cannot be bound both ways at once.
+        let shared = cfg!(not(target_arch = "wasm32"));
+        let read = interface.read.iter().map(|buffer| (if shared { "read_write" } else { "read" }, buffer));
         let written = interface.written.iter().map(|buffer| ("read_write", buffer));
         for (binding, (access, (name, element))) in read.chain(written).enumerate() {
             let _ = writeln!(source, "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;");
