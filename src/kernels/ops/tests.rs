@@ -133,6 +133,20 @@ fn large_logits_have_a_loss() {
 }
 
 #[test]
+fn what_has_long_been_learnt_has_no_gradient() {
+    let targets = tensor(vec![1.0, 0.0, 0.0], [1, 3]);
+    let by_logits = |logits: [f32; 3]| {
+        let logits = tensor(logits.to_vec(), [1, 3]).autodiff().require_grad();
+        let gradients = cross_entropy(&logits, &targets).unwrap().backward();
+        values(logits.grad(&gradients).unwrap())
+    };
+    assert_eq!(by_logits([60.0, 0.0, -30.0]), [0.0; 3]); // e⁻⁶⁰ is 9e-27
+    let [_, second, third] = by_logits([30.0, 0.0, -30.0])[..] else { panic!("three logits") };
+    assert!((second / 9.36e-14 - 1.0).abs() < 1e-3 && third == 0.0, "{second} {third}");
+    assert!(by_logits([f32::NAN, 0.0, 0.0]).iter().all(|gradient| gradient.is_nan()));
+}
+
+#[test]
 fn the_gradients_agree_with_finite_differences() {
     let s = Conv { n: 1, ..POOLED };
     let (x, w, b) = operands(&s);
